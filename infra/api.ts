@@ -1,0 +1,64 @@
+import { Duration } from "aws-cdk-lib";
+import { CfnStage, CorsHttpMethod, HttpApi, HttpMethod } from "aws-cdk-lib/aws-apigatewayv2";
+import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
+import { LogGroup } from "aws-cdk-lib/aws-logs";
+import { Construct } from "constructs";
+import { mapRecord } from "../lambdas/core/record.ts";
+import { type RouteRecord, zones } from "../registry/routes.ts";
+import { type StationContext, StationFunction } from "./station-function.ts";
+
+/** The HTTP API: every registry path as an explicit route to its zone's function, everything else to `$default`. */
+export class Api extends Construct {
+  readonly http: HttpApi;
+  /** Functions by zone. */
+  readonly zones: Record<RouteRecord["zone"], StationFunction>;
+
+  constructor(scope: Construct, id: string, { context }: { context: StationContext }) {
+    super(scope, id);
+    const { station, stage } = context;
+    this.zones = mapRecord(zones, (limits, zone) =>
+      new StationFunction(this, `${zone}-zone`, `${zone}-routes`, { context, ...limits }).usesTable().readsSecret(),
+    );
+    const fallback = new StationFunction(this, "default", "default-route", {
+      context,
+      timeoutSeconds: 5,
+      memoryMb: 256,
+    });
+
+    this.http = new HttpApi(this, "http", {
+      apiName: `${stage}-flux-station`,
+      createDefaultStage: true,
+      defaultIntegration: new HttpLambdaIntegration("default", fallback.lambda),
+      corsPreflight: {
+        allowOrigins: station.config.allowedOrigins,
+        allowMethods: [CorsHttpMethod.GET, CorsHttpMethod.POST, CorsHttpMethod.HEAD],
+        allowHeaders: ["authorization", "content-type", "idempotency-key", "x-correlation-id"],
+        exposeHeaders: ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "retry-after", "x-correlation-id"],
+        maxAge: Duration.hours(1),
+      },
+    });
+    for (const [name, route] of Object.entries(station.routes)) {
+      this.http.addRoutes({
+        path: route.path,
+        methods: route.methods.map((method) => HttpMethod[method]),
+        integration: new HttpLambdaIntegration(name, this.zones[route.zone].lambda),
+      });
+    }
+    this.#logAccess(context);
+  }
+
+  #logAccess({ station, stage }: StationContext): void {
+    const logs = new LogGroup(this, "access-logs", {
+      logGroupName: `/flux-station/${stage}/api`,
+      retention: station.config.logs?.retentionDays ?? 30,
+    });
+    const defaultStage = this.http.defaultStage?.node.defaultChild;
+    if (!(defaultStage instanceof CfnStage)) throw new Error("The HTTP API has no default stage to log access of.");
+    // No query string: an unsubscribe link's token is a credential.
+    const fields = ["requestId", "httpMethod", "routeKey", "status", "responseLatency", "integrationErrorMessage"];
+    defaultStage.accessLogSettings = {
+      destinationArn: logs.logGroupArn,
+      format: JSON.stringify(Object.fromEntries(fields.map((field) => [field, `$context.${field}`]))),
+    };
+  }
+}

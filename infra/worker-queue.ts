@@ -1,0 +1,65 @@
+import { Duration } from "aws-cdk-lib";
+import { SqsEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
+import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
+import { Construct } from "constructs";
+import type { QueueRecord } from "../registry/queues.ts";
+import type { Alarms } from "./alarms.ts";
+import { type StationContext, StationFunction } from "./station-function.ts";
+
+/** A queue, its dead-letter queue, the worker that empties it and the alarm for what dies. */
+export class WorkerQueue extends Construct {
+  readonly queue: Queue;
+  readonly deadLetterQueue: Queue;
+  readonly worker: StationFunction;
+
+  constructor(
+    scope: Construct,
+    id: string,
+    name: string,
+    { record, context, alarms }: { record: QueueRecord; context: StationContext; alarms: Alarms },
+  ) {
+    super(scope, id);
+    const suffix = record.fifo ? ".fifo" : "";
+    const shared = {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+      ...(record.fifo ? { fifo: true } : {}),
+    };
+    this.deadLetterQueue = new Queue(this, "dead-letters", {
+      ...shared,
+      queueName: `${context.stage}-flux-${name}-dlq${suffix}`,
+    });
+    this.queue = new Queue(this, "queue", {
+      ...shared,
+      queueName: `${context.stage}-flux-${name}${suffix}`,
+      // Six times the worker's own limit, as AWS advises: a retry must never overlap the attempt before it.
+      visibilityTimeout: Duration.seconds(record.workerTimeoutSeconds * 6),
+      deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: record.maxReceiveCount },
+    });
+
+    this.worker = new StationFunction(this, "worker", `${name}-worker`, {
+      context,
+      timeoutSeconds: record.workerTimeoutSeconds,
+      memoryMb: record.workerMemoryMb,
+    })
+      .usesTable()
+      .sendsTo(name, this.queue)
+      .deadLettersTo(name, this.deadLetterQueue);
+    if (record.uses.providers.length > 0 || record.uses.secrets) this.worker.readsSecret();
+    this.worker.lambda.addEnvironment("BACKOFF_BASE_SECONDS", String(record.backoffBaseSeconds));
+    this.worker.lambda.addEventSource(
+      new SqsEventSource(this.queue, {
+        batchSize: record.batchSize,
+        maxConcurrency: record.maximumConcurrency,
+        reportBatchItemFailures: true,
+        ...(record.batchWindowSeconds ? { maxBatchingWindow: Duration.seconds(record.batchWindowSeconds) } : {}),
+      }),
+    );
+    alarms.atFirst(
+      `dead-letters-${name}`,
+      this.deadLetterQueue.metricApproximateNumberOfMessagesVisible({ statistic: "Maximum" }),
+      record.errorImpact,
+    );
+  }
+}

@@ -1,0 +1,58 @@
+import { renderToStaticMarkup } from "react-dom/server";
+import type { Brand } from "../core/station.ts";
+import type { Mail } from "./mail.ts";
+import { plainTextOf } from "./plain-text.ts";
+import { newsletterWelcome } from "./templates/newsletter-welcome.tsx";
+import { onboardingCommunity } from "./templates/onboarding-community.tsx";
+import { onboardingGettingStarted } from "./templates/onboarding-getting-started.tsx";
+import { onboardingPowerTips } from "./templates/onboarding-power-tips.tsx";
+import { onboardingStayEngaged } from "./templates/onboarding-stay-engaged.tsx";
+import { weeklyDigest } from "./templates/weekly-digest.tsx";
+
+/** Every mail the station can send. A new one is a file in `templates/` and a line here. */
+const templates = {
+  "newsletter-welcome": newsletterWelcome,
+  "onboarding-getting-started": onboardingGettingStarted,
+  "onboarding-power-tips": onboardingPowerTips,
+  "onboarding-community": onboardingCommunity,
+  "onboarding-stay-engaged": onboardingStayEngaged,
+  "weekly-digest": weeklyDigest,
+};
+
+type Templates = typeof templates;
+
+export type TemplateName = keyof Templates;
+
+/** What the named template is rendered from. */
+type MessageOf<Name extends TemplateName> = { [N in Name]: { template: N } & Parameters<Templates[N]>[0] }[Name];
+
+/** A mail to render: `template` names it, the rest is what that template shows. */
+export type EmailMessage = MessageOf<TemplateName>;
+
+/** XHTML 1.0 Transitional keeps mail clients out of quirks mode; it is what React Email uses. */
+const doctype =
+  '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">';
+
+const compose: { [N in TemplateName]: (message: MessageOf<N>, brand: Brand) => Mail } = templates;
+
+/** Renders a mail's subject, HTML and text. The same message and brand give the same bytes, so a retry sends what was recorded. */
+export async function renderEmail<Name extends TemplateName>(
+  message: MessageOf<Name>,
+  brand: Brand,
+): Promise<{ subject: string; html: string; text: string }> {
+  const { subject, document } = compose[message.template](message, brand);
+  const html = renderToStaticMarkup(document);
+  return { subject, html: `${doctype}${html}`, text: plainTextOf(html) };
+}
+
+const onboardingTemplates = {
+  2: "onboarding-getting-started",
+  3: "onboarding-power-tips",
+  4: "onboarding-community",
+  5: "onboarding-stay-engaged",
+} as const;
+
+/** The template of a step of the onboarding sequence. Step 1 is the welcome mail, sent when somebody subscribes. */
+export function onboardingTemplateOfStep<Step extends keyof typeof onboardingTemplates>(step: Step) {
+  return onboardingTemplates[step];
+}

@@ -1,0 +1,83 @@
+import { createClient, type PostgrestError } from "@supabase/supabase-js";
+import { z } from "zod";
+import { InvalidInput, PermanentFailure } from "../core/outcome.ts";
+import { ProviderUnavailable } from "../core/provider-failure.ts";
+import { correlationId, log } from "../runtime/logger.ts";
+
+/** The database, as the station uses it: functions only, each checked against the shape it must answer with. */
+export interface SupabaseProvider {
+  /**
+   * Calls a database function and parses its answer. Throws InvalidInput or PermanentFailure when the database
+   * refuses the arguments, ProviderUnavailable when it did not answer: then the effect may or may not have happened,
+   * which every function here bears.
+   */
+  call<S extends z.ZodType>(rpcName: string, args: Record<string, unknown>, answer: S): Promise<z.infer<S>>;
+}
+
+/** Arguments whose values say nothing about a person; all others are logged as their kind only. */
+const loggableArguments = new Set([
+  "p_now",
+  "p_limit",
+  "p_after",
+  "p_week_start",
+  "p_lease_seconds",
+  "p_subscription_id",
+]);
+
+export function createSupabase(options: {
+  url: string;
+  serviceRoleKey: string;
+  timeoutMs: number;
+  now: () => number;
+}): SupabaseProvider {
+  const { url, serviceRoleKey, timeoutMs, now } = options;
+  const client = createClient(url, serviceRoleKey, {
+    auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
+    global: {
+      fetch: (input, init) => {
+        const headers = new Headers(init?.headers);
+        const id = correlationId();
+        if (id) headers.set("x-correlation-id", id);
+        return fetch(input, { ...init, headers, signal: AbortSignal.timeout(timeoutMs) });
+      },
+    },
+  });
+  return {
+    async call(rpcName, args, answer) {
+      const startedMs = now();
+      const { data, error, status } = await client.rpc(rpcName, args);
+      const facts = { rpc_name: rpcName, args: redact(args), duration_ms: now() - startedMs };
+      if (error) {
+        log.warn("rpc.failed", { ...facts, status, code: error.code });
+        throw failureOf(rpcName, error, status);
+      }
+      log.info("rpc.called", { ...facts, row_count: rowCount(data) });
+      return answer.parse(data);
+    },
+  };
+}
+
+function redact(args: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(args).map(([name, value]) => [
+      name,
+      loggableArguments.has(name) ? value : Array.isArray(value) ? `array of ${value.length}` : typeof value,
+    ]),
+  );
+}
+
+function rowCount(data: unknown): number {
+  if (data === null || data === undefined) return 0;
+  return Array.isArray(data) ? data.length : 1;
+}
+
+/** Postgres classes: 22 bad values, 23 broken constraints, 42 unknown or forbidden; PGRST2xx: no such function. */
+function failureOf(rpcName: string, error: PostgrestError, status: number): Error {
+  const what = `Database function ${rpcName} failed with ${error.code || status}: ${error.message}`;
+  if (/^22/.test(error.code)) return new InvalidInput(what);
+  if (/^(23|42|P0001|PGRST2)/.test(error.code)) return new PermanentFailure(what);
+  return new ProviderUnavailable(what);
+}
+
+/** For functions that answer nothing. */
+export const nothing = z.unknown();

@@ -1,0 +1,117 @@
+import { createHash } from "node:crypto";
+import type {
+  APIGatewayProxyEventV2,
+  APIGatewayProxyHandlerV2,
+  APIGatewayProxyStructuredResultV2,
+  Context,
+} from "aws-lambda";
+import { type RouteName, routes } from "../../../registry/routes.ts";
+import { InvalidInput, MissingConfiguration } from "../../core/outcome.ts";
+import { entriesOf } from "../../core/record.ts";
+import { lazy } from "../../runtime/lazy.ts";
+import { log, withLogScope } from "../../runtime/logger.ts";
+import { authenticate, type Caller, type Credentials, clientOf } from "./authenticate.ts";
+import type { Once } from "./idempotency.ts";
+import { Problem, problemReply } from "./problem.ts";
+import type { RateLimit } from "./rate-limit.ts";
+import { type RouteRequest, refuseOversized, requestOf } from "./request.ts";
+
+export type Reply = APIGatewayProxyStructuredResultV2;
+
+/** What a route does once its caller is let in. */
+export type Route = (request: RouteRequest, caller: Caller) => Promise<Reply>;
+
+export interface ZoneParts<N extends RouteName> {
+  /** Each route is built on first use, so that what one lacks does not take down the others. */
+  routes: Record<N, () => Promise<Route>>;
+  rateLimit: RateLimit;
+  credentials: Credentials;
+  once: Once;
+}
+
+const securityHeaders = {
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "referrer-policy": "strict-origin-when-cross-origin",
+  "permissions-policy": "geolocation=(), microphone=(), camera=()",
+};
+
+/** The Lambda handler of a trust zone: count, authenticate, measure, carry out once, answer. */
+export function createZone<N extends RouteName>(build: () => Promise<ZoneParts<N>>): APIGatewayProxyHandlerV2<Reply> {
+  const parts = lazy(build);
+  return async (event, context) => {
+    const request = requestOf(event);
+    return withLogScope({ correlationId: request.correlationId, route: event.routeKey }, async () => {
+      const reply = await answer(await parts(), event, request, context);
+      log.info("request.answered", { status: reply.statusCode });
+      return {
+        ...reply,
+        headers: { ...securityHeaders, "x-correlation-id": request.correlationId, ...reply.headers },
+      };
+    });
+  };
+}
+
+async function answer<N extends RouteName>(
+  parts: ZoneParts<N>,
+  event: APIGatewayProxyEventV2,
+  request: RouteRequest,
+  context: Context,
+): Promise<Reply> {
+  let limits: Record<string, string> = {};
+  try {
+    const { name, build } = routeOf(parts.routes, event.routeKey);
+    const { auth, bucket, maxBodyBytes } = routes[name];
+    limits = await parts.rateLimit.take(bucket, await clientOf(request, parts.credentials));
+    const caller = await authenticate(auth, request, parts.credentials);
+    refuseOversized(request, maxBodyBytes);
+    const carryOut = async () => (await build())(request, caller);
+    const key = request.method === "POST" ? idempotencyKey(request) : undefined;
+    const reply = key
+      ? await parts.once(
+          { key: `${name}/${caller.identity}/${key}`, bodyHash: hashOf(request.body) },
+          context,
+          carryOut,
+        )
+      : await carryOut();
+    return { ...reply, headers: { ...limits, ...reply.headers } };
+  } catch (error) {
+    const reply = problemReply(problemOf(error), request.correlationId);
+    return { ...reply, headers: { ...limits, ...reply.headers } };
+  }
+}
+
+function routeOf<N extends RouteName>(
+  builds: Record<N, () => Promise<Route>>,
+  routeKey: string,
+): { name: N; build: () => Promise<Route> } {
+  const [method = "", path = ""] = routeKey.split(" ");
+  for (const [name, build] of entriesOf(builds)) {
+    const { path: candidate, methods } = routes[name];
+    if (candidate === path && methods.some((allowed) => allowed === method)) return { name, build };
+  }
+  throw new Problem("not-found", `${routeKey} does not belong to this function: the stack and the registry disagree.`);
+}
+
+function idempotencyKey({ headers }: RouteRequest): string | undefined {
+  const key = headers["idempotency-key"];
+  if (key !== undefined && (key.length === 0 || key.length > 256))
+    throw new Problem("invalid-request", "Idempotency-Key must have 1 to 256 characters.");
+  return key;
+}
+
+function hashOf(body: Buffer): string {
+  return createHash("sha256").update(body).digest("hex");
+}
+
+function problemOf(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof InvalidInput) return new Problem("invalid-body", error.message);
+  log.error("request.failed", error);
+  // The message names settings and where they belong, never their values.
+  if (error instanceof MissingConfiguration) return new Problem("missing-configuration", error.message);
+  return new Problem(
+    "internal-error",
+    "The request was not carried out. Try again; the correlation id finds it in our logs.",
+  );
+}

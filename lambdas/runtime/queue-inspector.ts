@@ -1,0 +1,78 @@
+import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { type QueueName, queues } from "../../registry/queues.ts";
+import { entriesOf } from "../core/record.ts";
+import { describeError, log } from "./logger.ts";
+import { readQueueRecord } from "./queue-records.ts";
+import type { StateTable } from "./state-table.ts";
+
+/** A queue as `/health` shows it. Numbers that could not be read are null: unknown is not the same as empty. */
+export interface QueueState {
+  queue: QueueName;
+  queue_length: number | null;
+  in_flight: number | null;
+  delayed: number | null;
+  dead_letters: number | null;
+  last_success_at: string | null;
+  error_streak: number | null;
+}
+
+export interface QueueInspector {
+  inspect(queue: QueueName): Promise<QueueState>;
+  inspectAll(): Promise<QueueState[]>;
+}
+
+interface Urls {
+  urlOf: (queue: QueueName) => string;
+  deadLetterUrlOf: (queue: QueueName) => string;
+}
+
+export function createQueueInspector(
+  { urlOf, deadLetterUrlOf, table }: Urls & { table: StateTable },
+  client = new SQSClient(),
+): QueueInspector {
+  const depths = async (url: string) => {
+    const { Attributes = {} } = await client.send(
+      new GetQueueAttributesCommand({
+        QueueUrl: url,
+        AttributeNames: [
+          "ApproximateNumberOfMessages",
+          "ApproximateNumberOfMessagesNotVisible",
+          "ApproximateNumberOfMessagesDelayed",
+        ],
+      }),
+    );
+    return {
+      waiting: Number(Attributes.ApproximateNumberOfMessages),
+      inFlight: Number(Attributes.ApproximateNumberOfMessagesNotVisible),
+      delayed: Number(Attributes.ApproximateNumberOfMessagesDelayed),
+    };
+  };
+
+  const orNull = async <T>(what: string, queue: QueueName, reading: Promise<T>): Promise<T | null> => {
+    try {
+      return await reading;
+    } catch (error) {
+      log.warn("queue.unreadable", { what, queue, ...describeError(error) });
+      return null;
+    }
+  };
+
+  const inspect = async (queue: QueueName): Promise<QueueState> => {
+    const [depth, dead, record] = await Promise.all([
+      orNull("depth", queue, depths(urlOf(queue))),
+      orNull("dead letters", queue, depths(deadLetterUrlOf(queue))),
+      orNull("record", queue, readQueueRecord(table, queue)),
+    ]);
+    return {
+      queue,
+      queue_length: depth?.waiting ?? null,
+      in_flight: depth?.inFlight ?? null,
+      delayed: depth?.delayed ?? null,
+      dead_letters: dead?.waiting ?? null,
+      last_success_at: record?.lastSuccessAt ?? null,
+      error_streak: record?.errorStreak ?? null,
+    };
+  };
+
+  return { inspect, inspectAll: () => Promise.all(entriesOf(queues).map(([queue]) => inspect(queue))) };
+}

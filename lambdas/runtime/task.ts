@@ -1,0 +1,47 @@
+import type { Handler } from "aws-lambda";
+import { z } from "zod";
+import { InvalidInput } from "../core/outcome.ts";
+import { lazy } from "./lazy.ts";
+import { log, withLogScope } from "./logger.ts";
+
+/** What a state of a machine hands over: which task, the run it belongs to, and the task's own input. */
+const taskEvent = z.object({
+  task: z.string(),
+  execution: z.string(),
+  input: z.record(z.string(), z.unknown()),
+});
+
+export interface TaskContext {
+  /** ARN of the run: who owns what the task claims. */
+  execution: string;
+  /** Milliseconds until the function is stopped. */
+  remainingMs: () => number;
+}
+
+/** One state's work: parses its input, does one thing, answers what the next state needs. */
+export type Task = (input: Record<string, unknown>, context: TaskContext) => Promise<Record<string, unknown>>;
+
+/**
+ * The Lambda handler of a workflow: runs the task that the state names. An error's `name` is what `Retry` and
+ * `Catch` in the definition match.
+ */
+export function createTaskHandler<N extends string>(build: () => Promise<Record<N, Task>>): Handler {
+  const tasks = lazy(build);
+  return async (event: unknown, context) => {
+    const { task, execution, input } = taskEvent.parse(event);
+    const correlationId = typeof input.correlationId === "string" ? input.correlationId : execution;
+    return withLogScope({ correlationId, task }, async () => {
+      try {
+        const found = Object.entries<Task>(await tasks()).find(([name]) => name === task);
+        if (!found)
+          throw new InvalidInput(`No task named ${task}: the state machine and registry/workflows.ts disagree.`);
+        const result = await found[1](input, { execution, remainingMs: () => context.getRemainingTimeInMillis() });
+        log.info("task.completed", {});
+        return result;
+      } catch (error) {
+        log.error("task.failed", error);
+        throw error;
+      }
+    });
+  };
+}

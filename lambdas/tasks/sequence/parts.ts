@@ -1,0 +1,27 @@
+import { z } from "zod";
+import type { HeartbeatProvider } from "../../providers/heartbeat.ts";
+import type { ResendProvider } from "../../providers/resend.ts";
+import type { SupabaseProvider } from "../../providers/supabase.ts";
+import type { MailLedger } from "../../runtime/mail-ledger.ts";
+import type { MailSettings } from "../../runtime/newsletter-mail.ts";
+
+/** What the tasks of the onboarding sequence are given. */
+export interface SequenceParts {
+  supabase: SupabaseProvider;
+  resend: ResendProvider;
+  ledger: MailLedger;
+  heartbeat: HeartbeatProvider;
+  heartbeatId: string | undefined;
+  settings: MailSettings;
+}
+
+export const runInput = z.object({ scheduledTime: z.iso.datetime({ offset: true }) });
+
+/** Mails of a run so far; at its end returned = sent + failed + parked, and suppressed ones were never returned. */
+export const totals = z.object({
+  returned: z.int().default(0),
+  sent: z.int().default(0),
+  failed: z.int().default(0),
+  parked: z.int().default(0),
+});
+export type Totals = z.infer<typeof totals>;

@@ -1,0 +1,184 @@
+import { z } from "zod";
+import type { ContactProperties } from "../../registry/contact-properties.ts";
+import { initialScore, segmentForScore } from "../core/engagement.ts";
+import { primaryInterest, topicsForInterest } from "../core/interests.ts";
+import { type Envelope, makeEnvelope, type Payload } from "../core/messages.ts";
+import type { Settled } from "../core/outcome.ts";
+import type { StationConfig } from "../core/station.ts";
+import type { ResendProvider } from "../providers/resend.ts";
+import { nothing, type SupabaseProvider } from "../providers/supabase.ts";
+import { publicApiUrl, queueUrl, requiredSecrets, station } from "../runtime/configuration.ts";
+import { log } from "../runtime/logger.ts";
+import { createMailLedger, type MailLedger } from "../runtime/mail-ledger.ts";
+import { createMessageSender, type MessageSender } from "../runtime/message-sender.ts";
+import { type MailSettings, newsletterMail } from "../runtime/newsletter-mail.ts";
+import { now, realResend, realSupabase, realTable } from "../runtime/real-parts.ts";
+import { createWorker } from "../runtime/worker.ts";
+
+interface SubscriptionParts {
+  supabase: SupabaseProvider;
+  resend: ResendProvider;
+  ledger: MailLedger;
+  sender: MessageSender;
+  settings: MailSettings;
+  audience: StationConfig["resend"];
+  now: () => number;
+}
+
+type Subscribe = Extract<Payload<"subscription">, { kind: "subscribe" }>;
+type Unsubscribe = Extract<Payload<"subscription">, { kind: "unsubscribe" }>;
+
+const subscribed = z.object({
+  subscription_id: z.uuid(),
+  email: z.string(),
+  was_new: z.boolean(),
+  sync_status: z.enum(["pending", "synced", "failed", "skipped"]),
+  engagement_score: z.number(),
+  suppressed: z.boolean(),
+});
+type Subscription = z.infer<typeof subscribed>;
+
+const unsubscribed = z.object({ email: z.string().nullable(), changed: z.boolean() });
+
+/** Carries out what people ask for about their newsletter; every step may run again without a second effect. */
+export function createSubscriptionHandler(parts: SubscriptionParts) {
+  return async (message: Envelope<Payload<"subscription">>): Promise<Settled> =>
+    message.payload.kind === "subscribe"
+      ? subscribe(parts, message.payload, message)
+      : unsubscribe(parts, message.payload);
+}
+
+async function subscribe(parts: SubscriptionParts, wish: Subscribe, message: Envelope): Promise<Settled> {
+  const interest = primaryInterest(wish.copy_category);
+  const topics = topicsForInterest(interest);
+  const copied = wish.copy_type && wish.copy_type !== "none" ? 1 : 0;
+  const subscription = await parts.supabase.call(
+    "subscribe_newsletter",
+    {
+      p_email: wish.email,
+      p_source: wish.source ?? null,
+      p_referrer: wish.referrer ?? null,
+      p_copy_type: wish.copy_type ?? null,
+      p_copy_category: wish.copy_category ?? null,
+      p_copy_slug: wish.copy_slug ?? null,
+      p_engagement_score: initialScore(wish.source, wish.copy_type),
+      p_primary_interest: interest,
+      p_total_copies: copied,
+      p_topics: topics,
+      p_now: message.firstSeenAt,
+    },
+    subscribed,
+  );
+  if (subscription.suppressed) {
+    log.info("subscription.suppressed", { subscriptionId: subscription.subscription_id });
+    return "suppressed";
+  }
+  if (subscription.sync_status !== "synced") {
+    await syncContact(parts, subscription, topics, message, {
+      signup_source: wish.source ?? "unknown",
+      copy_type: wish.copy_type ?? "none",
+      primary_interest: interest,
+      signup_page: wish.referrer ?? "/",
+      engagement_score: subscription.engagement_score,
+      total_copies: copied,
+      last_active: message.firstSeenAt,
+    });
+  }
+  return welcome(parts, subscription);
+}
+
+/** One call makes a new contact with everything; an address that Resend knows already is brought up to date. */
+async function syncContact(
+  { resend, supabase, sender, audience, now }: SubscriptionParts,
+  subscription: Subscription,
+  topics: ReturnType<typeof topicsForInterest>,
+  message: Envelope,
+  properties: ContactProperties,
+): Promise<void> {
+  const { subscription_id: subscriptionId, email } = subscription;
+  const contact = { email, properties, topicIds: topics.map((topic) => audience.topics[topic]) };
+  const engagement = audience.segments[segmentForScore(subscription.engagement_score)];
+  const created = await resend.createContact({ ...contact, segmentIds: [audience.segments.newsletter, engagement] });
+  // Resend answers the same for a new contact and for one it had already and left as it was; so whoever may have
+  // been there before is also brought up to date.
+  const mayHaveExisted = created === null || !subscription.was_new;
+  const contactId = mayHaveExisted
+    ? await resend.completeContact({ ...contact, segmentIds: [audience.segments.newsletter] })
+    : created;
+  await supabase.call(
+    "record_contact_sync",
+    {
+      p_subscription_id: subscriptionId,
+      p_contact_id: contactId,
+      p_status: "synced",
+      p_error: null,
+      p_topics: topics,
+      p_now: message.firstSeenAt,
+    },
+    nothing,
+  );
+  // Nobody knows which engagement segment an existing contact is in: that is the segment workflow's to find out.
+  if (mayHaveExisted)
+    await sender.send(
+      "segment-sync",
+      makeEnvelope(
+        "segment-sync",
+        { subscriptionId },
+        {
+          businessKey: subscriptionId,
+          correlationId: message.correlationId,
+          nowMs: now(),
+          idempotency: { scope: "subscribe", key: message.id },
+        },
+      ),
+    );
+}
+
+async function welcome({ ledger, resend, settings }: SubscriptionParts, subscription: Subscription): Promise<Settled> {
+  const { subscription_id: subscriptionId, email } = subscription;
+  const key = `welcome/${subscriptionId}`;
+  const mail = await newsletterMail(
+    { template: "newsletter-welcome" },
+    { email, subscriptionId },
+    { from: "hello", ledgerKey: key, tags: { type: "newsletter" } },
+    settings,
+  );
+  const { outcome } = await ledger.send({
+    key,
+    payload: mail,
+    acquire: () => resend.acquire("urgent"),
+    call: async (idempotencyKey) => [await resend.sendMail(mail, idempotencyKey)],
+  });
+  return outcome === "parked" ? "parked" : "done";
+}
+
+/** Ours first: from then on nothing is sent. Resend's own consent follows, since broadcasts go by it. */
+async function unsubscribe(parts: SubscriptionParts, { subscriptionId, reason }: Unsubscribe): Promise<Settled> {
+  const { email, changed } = await parts.supabase.call(
+    "unsubscribe_newsletter",
+    { p_subscription_id: subscriptionId, p_reason: reason, p_now: new Date(parts.now()).toISOString() },
+    unsubscribed,
+  );
+  if (email) await parts.resend.setUnsubscribed(email, true);
+  log.info("subscription.ended", { subscriptionId, reason, changed, known: email !== null });
+  return "done";
+}
+
+export const handler = createWorker("subscription", async () => {
+  const table = realTable();
+  const { unsubscribeKey } = await requiredSecrets(["unsubscribeKey", "resendApiKey", "supabaseServiceRoleKey"]);
+  const { brand, senders, resend: audience } = station.config;
+  return {
+    table,
+    now,
+    handle: createSubscriptionHandler({
+      supabase: await realSupabase(),
+      resend: await realResend(table),
+      ledger: createMailLedger({ table, now }),
+      sender: createMessageSender(queueUrl),
+      settings: { brand, senders, apiUrl: publicApiUrl(), unsubscribeKey },
+      audience,
+      now,
+    }),
+  };
+});

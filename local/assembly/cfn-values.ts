@@ -1,0 +1,25 @@
+import { z } from "zod";
+
+/** A CloudFormation Integer: the template may hold `30` or `"30"`. */
+export const cfnInteger = z.union([
+  z.int(),
+  z
+    .string()
+    .regex(/^-?\d+$/)
+    .transform(Number),
+]);
+
+/** A CloudFormation Double: the template may hold `0.5` or `"0.5"`. */
+export const cfnNumber = z.union([
+  z.number(),
+  z
+    .string()
+    .regex(/^-?\d+(\.\d+)?$/)
+    .transform(Number),
+]);
+
+/** A CloudFormation Boolean: the template may hold `true` or `"true"`. */
+export const cfnBoolean = z.union([z.boolean(), z.enum(["true", "false"]).transform((text) => text === "true")]);
+
+/** A CloudFormation String: numbers and booleans are accepted and become text, as the service does. */
+export const cfnString = z.union([z.string(), z.union([z.number(), z.boolean()]).transform(String)]);

@@ -1,0 +1,234 @@
+import { createServer } from "node:net";
+import { ignoredTypes } from "./assembly/ignored-types.ts";
+import { readAssembly } from "./assembly/read-assembly.ts";
+import { resolveResources } from "./assembly/resolve-resources.ts";
+import { localArn, localAttributes } from "./assembly/resource-attributes.ts";
+import { startDynamoDb, tableKind } from "./aws/dynamodb.ts";
+import {
+  type EventSourceMapping,
+  eventSourceMappingKind,
+  startEventSourceMapping,
+} from "./aws/event-source-mapping.ts";
+import { startHttpApi } from "./aws/http-api.ts";
+import { httpApiKind, httpIntegrationKind, httpRouteKind, httpStageKind } from "./aws/http-api-kinds.ts";
+import { functionKind, lambdaFunctionOf } from "./aws/lambda/function-kind.ts";
+import type { Invoke } from "./aws/lambda/invoke.ts";
+import { createLambdaHost } from "./aws/lambda/lambda-host.ts";
+import { logGroupKind } from "./aws/lambda/log-group-kind.ts";
+import { createScheduler, type Scheduler, scheduleGroupKind, scheduleKind } from "./aws/scheduler.ts";
+import { secretKind, startSecretsManager } from "./aws/secrets-manager.ts";
+import { queueKind, startSqs } from "./aws/sqs.ts";
+import { startStepFunctions } from "./aws/step-functions/start-step-functions.ts";
+import { definitionOf, stateMachineKind } from "./aws/step-functions/state-machine-kind.ts";
+import type { Clock } from "./clock.ts";
+
+const kinds = [
+  eventSourceMappingKind,
+  functionKind,
+  httpApiKind,
+  httpIntegrationKind,
+  httpRouteKind,
+  httpStageKind,
+  logGroupKind,
+  queueKind,
+  scheduleGroupKind,
+  scheduleKind,
+  secretKind,
+  stateMachineKind,
+  tableKind,
+];
+
+export interface StackOptions {
+  assemblyDir: string;
+  /** Port of the HTTP API; 0 takes a free one. */
+  port: number;
+  clock: Clock;
+  /** Set for every function on top of its own environment: where the vendors are. */
+  environment: Record<string, string>;
+  /** The value of the station's secret. */
+  secretValue: string;
+  onLog(line: string, origin: { functionName: string; requestId: string | undefined }): void;
+  /** Told of what went wrong outside any request. */
+  onTrouble(what: string, error: unknown): void;
+}
+
+/** The synthesized stack, running on this machine. */
+export interface RunningStack {
+  api: string;
+  endpoints: { sqs: string; dynamodb: string; stepfunctions: string; secretsmanager: string };
+  scheduler: Scheduler;
+  /** What is still to be done, by name and amount; empty when the station is quiet. Dead letters are not work. */
+  pending(): Promise<Record<string, number>>;
+  deadLetters(): Promise<Record<string, number>>;
+  /** Calls of AWS services so far, by service. */
+  operations(): Record<string, number>;
+  close(): Promise<void>;
+}
+
+/** Starts everything that the assembly describes, and nothing else. What was started is closed again when a part fails. */
+export async function startStack(options: StackOptions): Promise<RunningStack> {
+  const { clock, onTrouble } = options;
+  const { now } = clock;
+  const assembly = await readAssembly(options.assemblyDir);
+  const ports = { api: options.port || (await freePort()), sqs: await freePort() };
+  const resources = resolveResources({
+    template: assembly.template,
+    stackName: assembly.stackName,
+    kinds,
+    ignoredTypes,
+    attributes: localAttributes({ sqs: `http://127.0.0.1:${ports.sqs}`, api: `http://127.0.0.1:${ports.api}` }),
+  });
+
+  const closers: (() => Promise<void>)[] = [];
+  const opened = <T extends { close(): Promise<void> }>(service: T): T => {
+    closers.push(() => service.close());
+    return service;
+  };
+  const close = async () => {
+    for (const closeOne of closers.splice(0).reverse()) await closeOne();
+  };
+
+  try {
+    const invocations = new Map<string, number>();
+    const invoke: Invoke = (arn, payload) => {
+      invocations.set("lambda", (invocations.get("lambda") ?? 0) + 1);
+      return host.invoke(arn, payload);
+    };
+    const queues = resources.of(queueKind);
+    const [sqs, dynamodb, secrets, stepFunctions] = await Promise.all([
+      startSqs({ queues, port: ports.sqs, now }).then(opened),
+      startDynamoDb({ tables: resources.of(tableKind) }).then(opened),
+      startSecretsManager({
+        secrets: resources.of(secretKind).map(({ name }) => ({
+          name,
+          arn: localArn("secretsmanager", `secret:${name}`),
+          value: options.secretValue,
+        })),
+        now,
+      }).then(opened),
+      startStepFunctions({
+        machines: resources.of(stateMachineKind).map(({ name, properties }) => ({
+          name,
+          arn: localArn("states", `stateMachine:${name}`),
+          type: properties.StateMachineType,
+          definition: definitionOf(properties),
+        })),
+        invoke,
+        now,
+      }).then(opened),
+    ]);
+    const functions = resources.of(functionKind).map((resource) => lambdaFunctionOf(resource, assembly.assetDirectory));
+    const host = opened(
+      createLambdaHost({
+        functions,
+        clockBuffer: clock.buffer,
+        extraEnvironment: {
+          ...options.environment,
+          AWS_ENDPOINT_URL_SQS: sqs.url,
+          AWS_ENDPOINT_URL_DYNAMODB: dynamodb.url,
+          AWS_ENDPOINT_URL_SFN: stepFunctions.url,
+          AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
+        },
+        onLog: options.onLog,
+      }),
+    );
+    const [api] = resources.of(httpApiKind);
+    const [stage] = resources.of(httpStageKind);
+    if (!api) throw new Error("The stack has no HTTP API: add one in infra/ or look at another assembly.");
+    const httpApi = opened(
+      await startHttpApi({
+        api,
+        routes: resources.of(httpRouteKind),
+        integrations: resources.of(httpIntegrationKind),
+        ...(stage ? { stage } : {}),
+        invoke,
+        port: ports.api,
+        now,
+      }),
+    );
+    const mappings: EventSourceMapping[] = await Promise.all(
+      resources.of(eventSourceMappingKind).map(({ properties }) => {
+        const target = functions.find(({ name, arn }) => [name, arn].includes(properties.FunctionName));
+        if (!target)
+          throw new Error(
+            `An event source mapping names the function ${properties.FunctionName}, which is not in the stack.`,
+          );
+        return startEventSourceMapping({
+          mapping: properties,
+          functionArn: target.arn,
+          functionTimeoutSeconds: target.timeoutSeconds,
+          sqs,
+          invoke,
+          now,
+          onError: (error) => onTrouble(`polling for ${target.name}`, error),
+        });
+      }),
+    );
+    closers.push(async () => {
+      await Promise.all(mappings.map((mapping) => mapping.stop()));
+    });
+    const scheduler = createScheduler({
+      schedules: resources
+        .of(scheduleKind)
+        .map(({ name, properties }) => ({ name, arn: localArn("scheduler", `schedule/default/${name}`), properties })),
+      now,
+      deliver: async (targetArn, input) => {
+        await stepFunctions.startExecution(targetArn, input);
+      },
+      onUndelivered: (schedule, error) => onTrouble(`schedule ${schedule.name}`, error),
+    });
+    scheduler.start();
+    closers.push(async () => scheduler.stop());
+
+    const deadLetterNames = new Set(
+      queues.flatMap(({ properties }) => properties.RedrivePolicy?.deadLetterTargetArn.split(":").at(-1) ?? []),
+    );
+    return {
+      api: httpApi.url,
+      endpoints: {
+        sqs: sqs.url,
+        dynamodb: dynamodb.url,
+        stepfunctions: stepFunctions.url,
+        secretsmanager: secrets.url,
+      },
+      scheduler,
+      operations: () => Object.fromEntries(invocations),
+      async pending() {
+        const counts: [string, number][] = [
+          ["running workflows", stepFunctions.executionsRunning()],
+          ["running functions", host.inFlight()],
+        ];
+        for (const { name } of queues) {
+          if (deadLetterNames.has(name)) continue;
+          const { visible, inFlight, delayed } = await sqs.inspect(name);
+          counts.push([`messages on ${name}`, visible + inFlight + delayed]);
+        }
+        return Object.fromEntries(counts.filter(([, amount]) => amount > 0));
+      },
+      async deadLetters() {
+        const counts = await Promise.all(
+          [...deadLetterNames].map(async (name) => [name, (await sqs.inspect(name)).visible] as const),
+        );
+        return Object.fromEntries(counts.filter(([, amount]) => amount > 0));
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** A port that was free a moment ago; its address has to be known before the functions that are told of it start. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() =>
+        address === null || typeof address === "string" ? reject(new Error("no free port")) : resolve(address.port),
+      );
+    });
+  });
+}

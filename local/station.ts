@@ -1,0 +1,130 @@
+import { join } from "node:path";
+import { providers } from "../registry/providers.ts";
+import { config } from "../station.config.ts";
+import { advance } from "./advance.ts";
+import type { Clock } from "./clock.ts";
+import { localCredentials } from "./credentials.ts";
+import { type RunningStack, startStack } from "./running-stack.ts";
+import { startPostgres } from "./supabase/postgres.ts";
+import { startSupabase } from "./supabase/postgrest.ts";
+import { signProjectKeys } from "./supabase/tokens.ts";
+import { createTally, type Tally } from "./tally.ts";
+import type { Exchange } from "./vendors/recording.ts";
+import { startVendors, type VendorName } from "./vendors/start-vendors.ts";
+
+export interface StationOptions {
+  /** Folder for what belongs to this station alone: credentials, log, description. */
+  home: string;
+  assemblyDir: string;
+  /** Port of the HTTP API; 0 takes a free one. */
+  port: number;
+  clock: Clock;
+  record?: (exchange: Exchange) => void;
+  /** Vendors reached for real, with the key to use. */
+  live: Partial<Record<VendorName, string>>;
+  onLog(line: string, origin: { functionName: string; requestId: string | undefined }): void;
+  onTrouble(what: string, error: unknown): void;
+}
+
+/** What other programs need to join in; `.station/local.json`. */
+export interface StationDescription {
+  api: string;
+  endpoints: Record<"sqs" | "dynamodb" | "stepfunctions" | "secretsmanager" | "supabase" | "postgres", string>;
+  vendors: Record<string, string>;
+  credentials: { internalSecret: string; anonKey: string; serviceRoleKey: string; jwtSecret: string };
+}
+
+export interface Station {
+  description: StationDescription;
+  stack: RunningStack;
+  tally: Tally;
+  /** Moves the station's time forward, firing every schedule in between at its own time. */
+  advance(ms: number): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+/** Starts the whole station: database, vendors, and the synthesized stack between them. */
+export async function startStation(options: StationOptions): Promise<Station> {
+  const { clock, live } = options;
+  const { now } = clock;
+  const credentials = await localCredentials(options.home);
+  const closers: (() => Promise<void>)[] = [];
+  const close = async () => {
+    for (const closeOne of closers.splice(0).reverse()) await closeOne();
+  };
+  try {
+    const liveNames = Object.keys(live).filter((name): name is VendorName => name in live);
+    const vendors = await startVendors({
+      config,
+      credentials,
+      now,
+      live: liveNames,
+      ...(options.record ? { record: options.record } : {}),
+    });
+    for (const vendor of Object.values(vendors)) closers.push(() => vendor.close());
+    const postgres = await startPostgres({ password: credentials.postgresPassword });
+    closers.push(() => postgres.stop());
+    const supabase = await startSupabase({
+      connectionString: postgres.connectionString,
+      jwtSecret: credentials.jwtSecret,
+      now,
+    });
+    closers.push(() => supabase.close());
+    const { anonKey, serviceRoleKey } = await signProjectKeys(credentials.jwtSecret);
+
+    const tally = createTally();
+    const vendorUrls = Object.fromEntries(Object.entries(vendors).map(([name, { url }]) => [name, url]));
+    const stack = await startStack({
+      assemblyDir: options.assemblyDir,
+      port: options.port,
+      clock,
+      environment: addressesOf({ ...vendorUrls, supabase: supabase.url }),
+      secretValue: JSON.stringify({
+        internalSecret: credentials.internalSecret,
+        unsubscribeKey: credentials.unsubscribeKey,
+        supabaseServiceRoleKey: serviceRoleKey,
+        resendApiKey: live.resend ?? credentials.resendApiKey,
+        heartbeatDigestId: live.heartbeat ?? credentials.heartbeatDigestId,
+        heartbeatSequenceId: live.heartbeat ?? credentials.heartbeatSequenceId,
+      }),
+      onLog: (line, origin) => {
+        tally.read(line);
+        options.onLog(line, origin);
+      },
+      onTrouble: options.onTrouble,
+    });
+    closers.push(() => stack.close());
+    return {
+      description: {
+        api: stack.api,
+        endpoints: { ...stack.endpoints, supabase: supabase.url, postgres: postgres.connectionString },
+        vendors: vendorUrls,
+        credentials: {
+          internalSecret: credentials.internalSecret,
+          anonKey,
+          serviceRoleKey,
+          jwtSecret: credentials.jwtSecret,
+        },
+      },
+      stack,
+      tally,
+      advance: (ms) => advance({ clock, stack }, ms),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** The folder of a station in this checkout. */
+export const homeIn = (root: string): string => join(root, ".station");
+
+/** Environment variables that move each provider's address to what runs here. */
+function addressesOf(urls: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(providers)
+      .map(([name, { baseUrlVariable }]) => [baseUrlVariable, urls[name]] as const)
+      .filter((entry): entry is [(typeof entry)[0], string] => entry[1] !== undefined),
+  );
+}

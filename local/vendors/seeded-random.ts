@@ -1,0 +1,13 @@
+/**
+ * A generator of numbers in [0, 1) that gives the same row for the same seed, so that a chaos run can be played again.
+ * The algorithm is mulberry32: 32 bits of state, enough for dice, not for secrets.
+ */
+export function createSeededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
