@@ -4,7 +4,7 @@ import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
 import { Construct } from "constructs";
-import { metricNamespace } from "../lambdas/core/names.ts";
+import { metricDimensions, metricNamespace, physicalName } from "../lambdas/core/names.ts";
 import type { Station } from "../lambdas/core/station.ts";
 
 /** One topic that every alarm of the station goes to, mailed to the operator when the config names one. */
@@ -14,7 +14,7 @@ export class Alarms extends Construct {
 
   constructor(scope: Construct, id: string, { station, stage }: { station: Station; stage: string }) {
     super(scope, id);
-    const topic = new Topic(this, "topic", { topicName: `${stage}-flux-alarms`, enforceSSL: true });
+    const topic = new Topic(this, "topic", { topicName: physicalName(stage, "alarms"), enforceSSL: true });
     if (station.config.alarms?.email) topic.addSubscription(new EmailSubscription(station.config.alarms.email));
     this.#action = new SnsAction(topic);
     this.#stage = stage;
@@ -26,7 +26,7 @@ export class Alarms extends Construct {
   /** Alarms as soon as the metric's maximum within five minutes is one or more. */
   atFirst(id: string, metric: IMetric, errorImpact: string): void {
     new Alarm(this, id, {
-      alarmName: `${this.#stage}-flux-${id}`,
+      alarmName: physicalName(this.#stage, id),
       alarmDescription: errorImpact,
       metric,
       threshold: 1,
@@ -40,7 +40,7 @@ export class Alarms extends Construct {
     return new Metric({
       namespace: metricNamespace,
       metricName: name,
-      dimensionsMap: { stage: this.#stage },
+      dimensionsMap: metricDimensions(this.#stage),
       statistic: "Sum",
       period: Duration.minutes(5),
     });

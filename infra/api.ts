@@ -3,6 +3,7 @@ import { CfnStage, CorsHttpMethod, HttpApi, HttpMethod } from "aws-cdk-lib/aws-a
 import { HttpLambdaIntegration } from "aws-cdk-lib/aws-apigatewayv2-integrations";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { Construct } from "constructs";
+import { physicalName } from "../lambdas/core/names.ts";
 import { mapRecord } from "../lambdas/core/record.ts";
 import { type RouteRecord, zones } from "../registry/routes.ts";
 import { type StationContext, StationFunction } from "./station-function.ts";
@@ -26,7 +27,7 @@ export class Api extends Construct {
     });
 
     this.http = new HttpApi(this, "http", {
-      apiName: `${stage}-flux-station`,
+      apiName: physicalName(stage, "station"),
       createDefaultStage: true,
       defaultIntegration: new HttpLambdaIntegration("default", fallback.lambda),
       corsPreflight: {

@@ -2,6 +2,7 @@ import { TimeZone } from "aws-cdk-lib";
 import { ContextAttribute, Schedule, ScheduleExpression, ScheduleTargetInput } from "aws-cdk-lib/aws-scheduler";
 import { StepFunctionsStartExecution } from "aws-cdk-lib/aws-scheduler-targets";
 import { Construct } from "constructs";
+import { physicalName } from "../lambdas/core/names.ts";
 import type { WorkflowName } from "../registry/workflows.ts";
 import type { StationContext } from "./station-function.ts";
 import type { Workflow } from "./workflow.ts";
@@ -17,7 +18,7 @@ export class Schedules extends Construct {
     const { station, stage } = context;
     for (const [name, record] of Object.entries(station.schedules)) {
       new Schedule(this, name, {
-        scheduleName: `${stage}-flux-${name}`,
+        scheduleName: physicalName(stage, name),
         schedule: ScheduleExpression.expression(record.expression, TimeZone.of(station.config.digest.timeZone)),
         enabled: record.enabled,
         target: new StepFunctionsStartExecution(workflows[record.workflow].machine, {

@@ -1,14 +1,14 @@
 import { join } from "node:path";
 import { Duration } from "aws-cdk-lib";
 import type { ITable } from "aws-cdk-lib/aws-dynamodb";
-import { PolicyStatement } from "aws-cdk-lib/aws-iam";
+import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Architecture, Code, Function as LambdaFunction, RecursiveLoop, Runtime } from "aws-cdk-lib/aws-lambda";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import type { ISecret } from "aws-cdk-lib/aws-secretsmanager";
 import type { IQueue } from "aws-cdk-lib/aws-sqs";
 import type { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
-import { deadLetterUrlVariable, queueUrlVariable, workflowArnVariable } from "../lambdas/core/names.ts";
+import { deadLetterUrlVariable, physicalName, queueUrlVariable, workflowArnVariable } from "../lambdas/core/names.ts";
 import type { Station } from "../lambdas/core/station.ts";
 
 /** What all functions of the stack share. */
@@ -39,7 +39,14 @@ export class StationFunction extends Construct {
     super(scope, id);
     const { station, stage } = context;
     this.#context = context;
-    const functionName = `${stage}-flux-${name}`;
+    const functionName = physicalName(stage, name);
+    const logs = new LogGroup(this, "logs", {
+      logGroupName: `/flux-station/${stage}/${name}`,
+      retention: station.config.logs?.retentionDays ?? 30,
+    });
+    // CDK's default role may write to every log group of the account.
+    const role = new Role(this, "role", { assumedBy: new ServicePrincipal("lambda.amazonaws.com") });
+    logs.grantWrite(role);
     this.lambda = new LambdaFunction(this, "function", {
       functionName,
       runtime: Runtime.NODEJS_24_X,
@@ -51,10 +58,8 @@ export class StationFunction extends Construct {
       // A deferred message is the same envelope sent again by its own worker. Lambda would take that for a runaway
       // loop after 16 hops; the envelope's age is our own guard.
       recursiveLoop: RecursiveLoop.ALLOW,
-      logGroup: new LogGroup(this, "logs", {
-        logGroupName: `/flux-station/${stage}/${name}`,
-        retention: station.config.logs?.retentionDays ?? 30,
-      }),
+      role,
+      logGroup: logs,
       environment: {
         NODE_OPTIONS: "--enable-source-maps",
         POWERTOOLS_SERVICE_NAME: name,

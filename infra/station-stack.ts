@@ -2,7 +2,7 @@ import { CfnOutput, RemovalPolicy, Stack } from "aws-cdk-lib";
 import { AttributeType, BillingMode, Table } from "aws-cdk-lib/aws-dynamodb";
 import { Secret } from "aws-cdk-lib/aws-secretsmanager";
 import type { Construct } from "constructs";
-import { tableKeys } from "../lambdas/core/names.ts";
+import { physicalName, tableKeys } from "../lambdas/core/names.ts";
 import { entriesOf, mapRecord } from "../lambdas/core/record.ts";
 import type { Station } from "../lambdas/core/station.ts";
 import type { QueueName } from "../registry/queues.ts";
@@ -25,7 +25,7 @@ export interface StationStackProps {
 /** The station: routes → queues → workers, schedules → workflows, and the state they share. */
 export class StationStack extends Stack {
   constructor(scope: Construct, id: string, { station, stage, bundleDir }: StationStackProps) {
-    super(scope, id, { stackName: `${stage}-flux-station`, analyticsReporting: false });
+    super(scope, id, { stackName: physicalName(stage, "station"), analyticsReporting: false });
     const context: StationContext = { station, stage, bundleDir, ...this.#state(stage) };
 
     const alarms = new Alarms(this, "alarms", { station, stage });
@@ -46,7 +46,7 @@ export class StationStack extends Stack {
 
   #state(stage: string): Pick<StationContext, "table" | "secret"> {
     const table = new Table(this, "state", {
-      tableName: `${stage}-flux-state`,
+      tableName: physicalName(stage, "state"),
       partitionKey: { name: tableKeys.partition, type: AttributeType.STRING },
       sortKey: { name: tableKeys.sort, type: AttributeType.STRING },
       timeToLiveAttribute: tableKeys.expiry,
@@ -55,7 +55,7 @@ export class StationStack extends Stack {
       removalPolicy: RemovalPolicy.RETAIN,
     });
     const secret = new Secret(this, "secrets", {
-      secretName: `${stage}-flux-station`,
+      secretName: physicalName(stage, "station"),
       description: "Every secret of the station, by the names in registry/secrets.ts",
       // Only the internal secret can be made up; the operator adds the rest. Changing this template would replace them.
       generateSecretString: {

@@ -1,4 +1,5 @@
 import { App } from "aws-cdk-lib";
+import { checkConfig, InvalidConfig } from "../lambdas/core/check-config.ts";
 import type { Station } from "../lambdas/core/station.ts";
 import { bundleFunctions } from "./bundle.ts";
 import { StationStack } from "./station-stack.ts";
@@ -11,17 +12,30 @@ const featureFlags = {
   "@aws-cdk/aws-lambda:recognizeLayerVersion": true,
 };
 
-/** Bundles the functions and writes the cloud assembly to `outdir`. Needs neither an account nor Docker. */
-export async function synthesize(
-  station: Station,
-  { outdir, bundleDir, stage }: { outdir: string; bundleDir: string; stage?: string },
-): Promise<void> {
-  await bundleFunctions(station, bundleDir);
+interface SynthesisOptions {
+  outdir: string;
+  bundleDir: string;
+  stage?: string;
+}
+
+/** The CDK app with its one stack, not yet written; the functions' bundles must be in `bundleDir`. */
+export function buildApp(station: Station, { outdir, bundleDir, stage }: SynthesisOptions): App {
   const app = new App({ outdir, context: featureFlags, analyticsReporting: false });
   new StationStack(app, "flux-station", {
     station,
     stage: stage ?? app.node.tryGetContext("stage") ?? "prod",
     bundleDir,
   });
-  app.synth();
+  return app;
+}
+
+/**
+ * Bundles the functions and writes the cloud assembly to `outdir`. Needs neither an account nor Docker. Throws
+ * InvalidConfig with every mistake of `station.config.ts`.
+ */
+export async function synthesize(station: Station, options: SynthesisOptions): Promise<void> {
+  const problems = checkConfig(station.config);
+  if (problems.length > 0) throw new InvalidConfig(problems);
+  await bundleFunctions(station, options.bundleDir);
+  buildApp(station, options).synth();
 }

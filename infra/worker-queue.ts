@@ -2,6 +2,7 @@ import { Duration } from "aws-cdk-lib";
 import { SqsEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
+import { physicalName } from "../lambdas/core/names.ts";
 import type { QueueRecord } from "../registry/queues.ts";
 import type { Alarms } from "./alarms.ts";
 import { type StationContext, StationFunction } from "./station-function.ts";
@@ -28,11 +29,11 @@ export class WorkerQueue extends Construct {
     };
     this.deadLetterQueue = new Queue(this, "dead-letters", {
       ...shared,
-      queueName: `${context.stage}-flux-${name}-dlq${suffix}`,
+      queueName: `${physicalName(context.stage, name)}-dlq${suffix}`,
     });
     this.queue = new Queue(this, "queue", {
       ...shared,
-      queueName: `${context.stage}-flux-${name}${suffix}`,
+      queueName: `${physicalName(context.stage, name)}${suffix}`,
       // Six times the worker's own limit, as AWS advises: a retry must never overlap the attempt before it.
       visibilityTimeout: Duration.seconds(record.workerTimeoutSeconds * 6),
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: record.maxReceiveCount },

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { LogGroup } from "aws-cdk-lib/aws-logs";
 import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
+import { physicalName } from "../lambdas/core/names.ts";
 import type { WorkflowName, WorkflowRecord } from "../registry/workflows.ts";
 import type { Alarms } from "./alarms.ts";
 import { type StationContext, StationFunction } from "./station-function.ts";
@@ -27,7 +28,7 @@ export class Workflow extends Construct {
     if (record.uses.providers.length > 0 || record.uses.secrets) this.tasks.readsSecret();
 
     this.machine = new StateMachine(this, "machine", {
-      stateMachineName: `${context.stage}-flux-${name}`,
+      stateMachineName: physicalName(context.stage, name),
       stateMachineType: StateMachineType[record.type],
       definitionBody: DefinitionBody.fromString(
         readFileSync(join(import.meta.dirname, "../statemachines", `${name}.asl.json`), "utf8"),
@@ -46,5 +47,7 @@ export class Workflow extends Construct {
     });
     this.tasks.lambda.grantInvoke(this.machine);
     alarms.atFirst(`workflow-failed-${name}`, this.machine.metricFailed({ statistic: "Sum" }), record.errorImpact);
+    // A run that reaches the machine's own limit ends without visiting any state, and counts as no failure.
+    alarms.atFirst(`workflow-timed-out-${name}`, this.machine.metricTimedOut({ statistic: "Sum" }), record.errorImpact);
   }
 }

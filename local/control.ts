@@ -39,7 +39,7 @@ export async function startControl(
     })
     .post("/fire", async (context) => {
       const { schedule, at } = fireWish.parse(await context.req.json());
-      const delivery = await station.stack.scheduler.fire(schedule, at ? Date.parse(at) : now());
+      const delivery = await station.stack.fire(schedule, at ? Date.parse(at) : now());
       return context.json({ delivered: delivery.delivered });
     })
     .post("/quiet", async (context) => {

@@ -1,4 +1,5 @@
 import { createServer } from "node:net";
+import { physicalName } from "../lambdas/core/names.ts";
 import { ignoredTypes } from "./assembly/ignored-types.ts";
 import { readAssembly } from "./assembly/read-assembly.ts";
 import { resolveResources } from "./assembly/resolve-resources.ts";
@@ -15,12 +16,13 @@ import { functionKind, lambdaFunctionOf } from "./aws/lambda/function-kind.ts";
 import type { Invoke } from "./aws/lambda/invoke.ts";
 import { createLambdaHost } from "./aws/lambda/lambda-host.ts";
 import { logGroupKind } from "./aws/lambda/log-group-kind.ts";
-import { createScheduler, type Scheduler, scheduleGroupKind, scheduleKind } from "./aws/scheduler.ts";
+import { createScheduler, type Delivery, type Scheduler, scheduleGroupKind, scheduleKind } from "./aws/scheduler.ts";
 import { secretKind, startSecretsManager } from "./aws/secrets-manager.ts";
 import { queueKind, startSqs } from "./aws/sqs.ts";
 import { startStepFunctions } from "./aws/step-functions/start-step-functions.ts";
 import { definitionOf, stateMachineKind } from "./aws/step-functions/state-machine-kind.ts";
 import type { Clock } from "./clock.ts";
+import { countOperations } from "./operations.ts";
 
 const kinds = [
   eventSourceMappingKind,
@@ -57,6 +59,8 @@ export interface RunningStack {
   api: string;
   endpoints: { sqs: string; dynamodb: string; stepfunctions: string; secretsmanager: string };
   scheduler: Scheduler;
+  /** Fires a schedule, by its name in the registry or in the stack, as if it were `atMs`. */
+  fire(schedule: string, atMs: number): Promise<Delivery>;
   /** What is still to be done, by name and amount; empty when the station is quiet. Dead letters are not work. */
   pending(): Promise<Record<string, number>>;
   deadLetters(): Promise<Record<string, number>>;
@@ -79,7 +83,8 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
     attributes: localAttributes({ sqs: `http://127.0.0.1:${ports.sqs}`, api: `http://127.0.0.1:${ports.api}` }),
   });
 
-  const closers: (() => Promise<void>)[] = [];
+  const operations = countOperations();
+  const closers: (() => Promise<void>)[] = [async () => operations.stop()];
   const opened = <T extends { close(): Promise<void> }>(service: T): T => {
     closers.push(() => service.close());
     return service;
@@ -89,9 +94,8 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   };
 
   try {
-    const invocations = new Map<string, number>();
     const invoke: Invoke = (arn, payload) => {
-      invocations.set("lambda", (invocations.get("lambda") ?? 0) + 1);
+      operations.count("lambda");
       return host.invoke(arn, payload);
     };
     const queues = resources.of(queueKind);
@@ -117,6 +121,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
         now,
       }).then(opened),
     ]);
+    operations.watch({ sqs: sqs.url, dynamodb: dynamodb.url, secrets: secrets.url, stepfunctions: stepFunctions.url });
     const functions = resources.of(functionKind).map((resource) => lambdaFunctionOf(resource, assembly.assetDirectory));
     const host = opened(
       createLambdaHost({
@@ -183,6 +188,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
     const deadLetterNames = new Set(
       queues.flatMap(({ properties }) => properties.RedrivePolicy?.deadLetterTargetArn.split(":").at(-1) ?? []),
     );
+    const scheduleNames = resources.of(scheduleKind).map(({ name }) => name);
     return {
       api: httpApi.url,
       endpoints: {
@@ -192,7 +198,12 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
         secretsmanager: secrets.url,
       },
       scheduler,
-      operations: () => Object.fromEntries(invocations),
+      async fire(schedule, atMs) {
+        const found = scheduleNames.find((name) => name === schedule || name.endsWith(physicalName("", schedule)));
+        if (!found) throw new Error(`There is no schedule ${schedule}; there are ${scheduleNames.join(", ")}.`);
+        return scheduler.fire(found, atMs);
+      },
+      operations: operations.counted,
       async pending() {
         const counts: [string, number][] = [
           ["running workflows", stepFunctions.executionsRunning()],

@@ -8,6 +8,8 @@ export default class ClosingLine implements Reporter {
     const broken = modules.filter((module) => module.state() === "failed" && module.errors().length > 0).length;
     const failed = counted("failed") + broken + unhandledErrors.length;
     // After vitest's own summary, which is written in the same turn.
-    setImmediate(() => process.stdout.write(`\n${counted("passed")} passed, ${failed} failed, ${counted("skipped")} skipped\n`));
+    setImmediate(() =>
+      process.stdout.write(`\n${counted("passed")} passed, ${failed} failed, ${counted("skipped")} skipped\n`),
+    );
   }
 }

@@ -1,3 +1,6 @@
+/** What a resource is called in AWS: several stages can live in one account. */
+export const physicalName = (stage: string, name: string): string => `${stage}-flux-${name}`;
+
 /** Environment variable that tells a function where a queue is: `QUEUE_URL_SEGMENT_SYNC`. */
 export const queueUrlVariable = (queue: string) => `QUEUE_URL_${upperSnake(queue)}`;
 
@@ -12,6 +15,9 @@ export const tableKeys = { partition: "pk", sort: "sk", expiry: "expiresAt" } as
 
 /** Namespace of every metric the station counts. */
 export const metricNamespace = "FluxStation";
+
+/** Dimensions that every metric has; an alarm that names others watches a metric that does not exist. */
+export const metricDimensions = (stage: string) => ({ service: "flux-station", stage });
 
 function upperSnake(name: string): string {
   return name.toUpperCase().replaceAll("-", "_");

@@ -1,9 +1,10 @@
 import { makeEnvelope } from "../core/messages.ts";
 import type { Brand } from "../core/station.ts";
 import type { MessageSender } from "../runtime/message-sender.ts";
-import { Problem } from "./door/problem.ts";
+import { Problem, type ProblemKind } from "./door/problem.ts";
 import { pageReply } from "./door/reply.ts";
 import type { Route } from "./door/zone.ts";
+import { escaped, page } from "./page.ts";
 
 /**
  * GET shows a page with one button, since programs that look at links must not unsubscribe anybody; POST does it,
@@ -24,6 +25,21 @@ export const emailUnsubscribe =
     return pageReply(202, page(brand, confirmation(brand)));
   };
 
+/** Problems whose details are for us and not for the reader of a mail. */
+const ourFault: ProblemKind[] = ["missing-configuration", "internal-error"];
+
+/** The same route's problems for whoever opened the link in a browser: a JSON body helps nobody there. */
+export const unsubscribeProblem =
+  (brand: Brand) =>
+  (problem: Problem): string =>
+    page(
+      brand,
+      `
+  <h1>This did not work</h1>
+  <p>${escaped(ourFault.includes(problem.kind) ? "Something is wrong on our side. Please try again later." : problem.message)}</p>
+  <p><a href="${escaped(brand.siteUrl)}">Back to ${escaped(brand.name)}</a></p>`,
+    );
+
 const question = ({ name }: Brand) => `
   <h1>Unsubscribe from ${escaped(name)}?</h1>
   <p>You will get no more newsletters or onboarding mails from us.</p>
@@ -33,29 +49,3 @@ const confirmation = ({ name, siteUrl }: Brand) => `
   <h1>You are unsubscribed</h1>
   <p>${escaped(name)} will send you no more newsletters. A mail already on its way may still arrive.</p>
   <p><a href="${escaped(siteUrl)}">Back to ${escaped(name)}</a></p>`;
-
-function page({ name, colors }: Brand, content: string): string {
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex">
-<title>${escaped(name)}: unsubscribe</title>
-<style>
-  body { margin: 0; min-height: 100vh; display: grid; place-items: center; font: 16px/1.5 system-ui, sans-serif;
-    background: ${escaped(colors.background)}; color: ${escaped(colors.text)}; }
-  main { max-width: 26rem; margin: 1rem; padding: 2rem; border-radius: 12px; background: #fff; color: #1f1e1d; }
-  h1 { font-size: 1.4rem; margin: 0 0 .5rem; }
-  button { font: inherit; font-weight: 600; padding: .6rem 1.2rem; border: 0; border-radius: 8px; cursor: pointer;
-    background: #1f1e1d; color: #fff; }
-  a { color: inherit; }
-</style>
-</head>
-<body><main>${content}</main></body>
-</html>`;
-}
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
-}

@@ -6,7 +6,7 @@ import { now, realSupabase, realTable } from "../runtime/real-parts.ts";
 import { createZone } from "./door/zone.ts";
 import { emailCount } from "./email-count.ts";
 import { emailSubscribe } from "./email-subscribe.ts";
-import { emailUnsubscribe } from "./email-unsubscribe.ts";
+import { emailUnsubscribe, unsubscribeProblem } from "./email-unsubscribe.ts";
 import { health } from "./health.ts";
 import { realDoor } from "./real-door.ts";
 
@@ -17,6 +17,7 @@ export const handler = createZone(async () => {
   const { brand } = station.config;
   return {
     ...realDoor(table),
+    problemPages: { "email-unsubscribe": unsubscribeProblem(brand) },
     routes: {
       "email-subscribe": lazy(async () => emailSubscribe({ sender, now })),
       "email-unsubscribe": lazy(async () => emailUnsubscribe({ sender, brand, now })),

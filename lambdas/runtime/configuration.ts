@@ -5,7 +5,7 @@ import type { QueueName } from "../../registry/queues.ts";
 import { type SecretName, secrets } from "../../registry/secrets.ts";
 import type { WorkflowName } from "../../registry/workflows.ts";
 import { config } from "../../station.config.ts";
-import { deadLetterUrlVariable, queueUrlVariable, workflowArnVariable } from "../core/names.ts";
+import { deadLetterUrlVariable, physicalName, queueUrlVariable, workflowArnVariable } from "../core/names.ts";
 import { MissingConfiguration } from "../core/outcome.ts";
 import { resolveStation } from "../core/station.ts";
 
@@ -44,7 +44,7 @@ export async function requiredSecrets(names: readonly SecretName[]): Promise<Rec
     throw new MissingConfiguration(
       missing.map((name) => ({
         name,
-        where: `Secrets Manager entry ${stage()}-flux-station: ${secrets[name].source}`,
+        where: `Secrets Manager entry ${physicalName(stage(), "station")}: ${secrets[name].source}`,
       })),
     );
   return Object.fromEntries(names.map((name) => [name, values[name] ?? ""]));

@@ -1,14 +1,15 @@
 import { Metrics, MetricUnit } from "@aws-lambda-powertools/metrics";
 import type { SignalName } from "../../registry/signals.ts";
-import { metricNamespace } from "../core/names.ts";
+import { metricDimensions, metricNamespace } from "../core/names.ts";
 import { stage } from "./configuration.ts";
 import { log } from "./logger.ts";
 
 /** Counts `name` in CloudWatch by one dimension set; written to the log at once, so nothing runs after a response. */
 export function count(name: string, amount: number, dimensions: Record<string, string> = {}): void {
   if (amount === 0) return;
-  const metrics = new Metrics({ namespace: metricNamespace, singleMetric: true });
-  metrics.addDimensions({ ...dimensions, stage: stage() });
+  const { service, ...common } = metricDimensions(stage());
+  const metrics = new Metrics({ namespace: metricNamespace, serviceName: service, singleMetric: true });
+  metrics.addDimensions({ ...dimensions, ...common });
   metrics.addMetric(name, MetricUnit.Count, amount);
 }
 

@@ -20,8 +20,7 @@ class WorkflowFailed extends Error {
 
 export function createWorkflowStarter(
   arnOf: (workflow: WorkflowName) => string,
-  // The SDK would put `sync-` before the host, which no local address has.
-  client = new SFNClient({ disableHostPrefix: true }),
+  client = new SFNClient(),
 ): WorkflowStarter {
   return {
     async start(workflow, name, input) {

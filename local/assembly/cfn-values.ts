@@ -23,3 +23,16 @@ export const cfnBoolean = z.union([z.boolean(), z.enum(["true", "false"]).transf
 
 /** A CloudFormation String: numbers and booleans are accepted and become text, as the service does. */
 export const cfnString = z.union([z.string(), z.union([z.number(), z.boolean()]).transform(String)]);
+
+/** An object of a template that CloudFormation also takes as a string of JSON. */
+export function cfnJson<T>(schema: z.ZodType<T>) {
+  return z.preprocess((value, context) => {
+    if (typeof value !== "string") return value;
+    try {
+      return JSON.parse(value);
+    } catch {
+      context.addIssue("not JSON");
+      return z.NEVER;
+    }
+  }, schema);
+}

@@ -1,8 +1,8 @@
 import { CreateTableCommand, DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import dynalite from "dynalite";
 import { z } from "zod";
+import { cfnBoolean, cfnInteger } from "../assembly/cfn-values.ts";
 import type { ResourceKind } from "../assembly/resource-kind.ts";
-import { cfnBoolean, cfnInteger } from "./cfn-values.ts";
 import { closeServer, listenLocally } from "./json-protocol.ts";
 
 const keySchema = z

@@ -1,8 +1,8 @@
 import { setTimeout } from "node:timers/promises";
 import type { SQSRecord } from "aws-lambda";
 import { z } from "zod";
+import { cfnBoolean, cfnInteger } from "../assembly/cfn-values.ts";
 import type { ResourceKind } from "../assembly/resource-kind.ts";
-import { cfnBoolean, cfnInteger } from "./cfn-values.ts";
 import { doneRecords, splitByPayload, toRecords } from "./event-source-mapping-batch.ts";
 import type { Invoke, InvokeOutcome } from "./lambda/invoke.ts";
 import type { Sqs } from "./sqs.ts";

@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
+import { cfnInteger } from "../assembly/cfn-values.ts";
 import type { ResourceKind } from "../assembly/resource-kind.ts";
-import { cfnInteger } from "./cfn-values.ts";
 import { type NextOccurrence, parseScheduleExpression } from "./scheduler-expression.ts";
 
 const scheduleProperties = z

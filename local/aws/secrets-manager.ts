@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
+import { cfnBoolean, cfnInteger } from "../assembly/cfn-values.ts";
 import type { ResourceKind } from "../assembly/resource-kind.ts";
-import { cfnBoolean, cfnInteger } from "./cfn-values.ts";
 import { AwsError, type JsonService, parseInput, startJsonService } from "./json-protocol.ts";
 
 const secretProperties = z.strictObject({

@@ -1,7 +1,7 @@
 import { buildApp } from "fauxqs";
 import { z } from "zod";
+import { cfnBoolean, cfnInteger, cfnJson } from "../assembly/cfn-values.ts";
 import type { ResourceKind } from "../assembly/resource-kind.ts";
-import { cfnBoolean, cfnInteger, cfnJson } from "./cfn-values.ts";
 import { AwsError } from "./json-protocol.ts";
 import { addSqsRules, type QueueRules } from "./sqs-rules.ts";
 

@@ -1,5 +1,5 @@
-import { contactProperties } from "../../registry/contact-properties.ts";
 import type { StationConfig } from "../../lambdas/core/station.ts";
+import { contactProperties } from "../../registry/contact-properties.ts";
 import type { LocalCredentials } from "../credentials.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import type { Exchange } from "./recording.ts";
@@ -31,7 +31,11 @@ export async function startVendors(options: VendorOptions): Promise<Partial<Reco
         apiKey: credentials.resendApiKey,
         seed: {
           segments: Object.entries(config.resend.segments).map(([name, id]) => ({ id, name })),
-          topics: Object.entries(config.resend.topics).map(([name, id]) => ({ id, name, defaultSubscription: "opt_out" })),
+          topics: Object.entries(config.resend.topics).map(([name, id]) => ({
+            id,
+            name,
+            defaultSubscription: "opt_out",
+          })),
           properties: Object.entries(contactProperties).map(([key, type]) => ({ key, type })),
         },
       }),

@@ -1,4 +1,5 @@
 import type { APIGatewayProxyStructuredResultV2 } from "aws-lambda";
+import { pageReply } from "./reply.ts";
 
 /** Why a request was not carried out. Titles are RFC 9457 problem types: stable names for programs to branch on. */
 const kinds = {
@@ -37,8 +38,17 @@ export class Problem extends Error {
   }
 }
 
-export function problemReply(problem: Problem, correlationId: string): APIGatewayProxyStructuredResultV2 {
+/** The problem as JSON (RFC 9457), or as a page where the caller is a person with a browser. */
+export function problemReply(
+  problem: Problem,
+  correlationId: string,
+  page?: (problem: Problem) => string,
+): APIGatewayProxyStructuredResultV2 {
   const { status, title } = kinds[problem.kind];
+  if (page) {
+    const reply = pageReply(status, page(problem));
+    return { ...reply, headers: { ...reply.headers, ...problem.headers } };
+  }
   return {
     statusCode: status,
     headers: { "content-type": "application/problem+json", ...problem.headers },

@@ -33,6 +33,11 @@ export function requestOf(event: APIGatewayProxyEventV2): RouteRequest {
   };
 }
 
+/** Whether a browser asks: it names HTML and not JSON; programs name JSON, or take anything. */
+export function prefersHtml({ headers: { accept = "" } }: RouteRequest): boolean {
+  return /\btext\/html\b/i.test(accept) && !/\bjson\b/i.test(accept);
+}
+
 export function refuseOversized(request: RouteRequest, maxBodyBytes: number): void {
   if (request.body.byteLength <= maxBodyBytes) return;
   throw new Problem(
@@ -47,7 +52,10 @@ export function jsonBody(request: RouteRequest): unknown {
   if (!/^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i.test(contentType))
     throw new Problem("unsupported-media-type", `Send JSON with content-type application/json, not "${contentType}".`);
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(request.body));
+    const text = new TextDecoder("utf-8", { fatal: true }).decode(request.body);
+    // The gateway hands JSON over as text, with this character where bytes were no UTF-8.
+    if (text.includes("\uFFFD")) throw new TypeError("it is not valid UTF-8");
+    return JSON.parse(text);
   } catch (error) {
     throw new Problem("invalid-body", `The body is not JSON: ${error instanceof Error ? error.message : "unreadable"}`);
   }

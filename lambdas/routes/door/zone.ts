@@ -14,7 +14,7 @@ import { authenticate, type Caller, type Credentials, clientOf } from "./authent
 import type { Once } from "./idempotency.ts";
 import { Problem, problemReply } from "./problem.ts";
 import type { RateLimit } from "./rate-limit.ts";
-import { type RouteRequest, refuseOversized, requestOf } from "./request.ts";
+import { prefersHtml, type RouteRequest, refuseOversized, requestOf } from "./request.ts";
 
 export type Reply = APIGatewayProxyStructuredResultV2;
 
@@ -27,6 +27,8 @@ export interface ZoneParts<N extends RouteName> {
   rateLimit: RateLimit;
   credentials: Credentials;
   once: Once;
+  /** For routes that people open in a browser: the page that tells them of a problem. */
+  problemPages?: Partial<Record<N, (problem: Problem) => string>>;
 }
 
 const securityHeaders = {
@@ -59,8 +61,10 @@ async function answer<N extends RouteName>(
   context: Context,
 ): Promise<Reply> {
   let limits: Record<string, string> = {};
+  let problemPage: ((problem: Problem) => string) | undefined;
   try {
     const { name, build } = routeOf(parts.routes, event.routeKey);
+    problemPage = prefersHtml(request) ? parts.problemPages?.[name] : undefined;
     const { auth, bucket, maxBodyBytes } = routes[name];
     limits = await parts.rateLimit.take(bucket, await clientOf(request, parts.credentials));
     const caller = await authenticate(auth, request, parts.credentials);
@@ -76,7 +80,8 @@ async function answer<N extends RouteName>(
       : await carryOut();
     return { ...reply, headers: { ...limits, ...reply.headers } };
   } catch (error) {
-    const reply = problemReply(problemOf(error), request.correlationId);
+    const problem = problemOf(error);
+    const reply = problemReply(problem, request.correlationId, problemPage);
     return { ...reply, headers: { ...limits, ...reply.headers } };
   }
 }

@@ -33,8 +33,8 @@ const stored = z.object({
   }),
 });
 
-export const isEmpty = ({ newContent, trendingContent }: Digest): boolean =>
-  newContent.length === 0 && trendingContent.length === 0;
+/** Nothing new is nothing to write about, whatever older entries are trending. */
+export const isEmpty = ({ newContent }: Digest): boolean => newContent.length === 0;
 
 /**
  * The content of a week's digest, kept outside Postgres. `pinned` is what is being sent and never changes again, so

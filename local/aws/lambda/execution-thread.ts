@@ -1,5 +1,6 @@
 // The worker thread that is one Lambda execution environment: it loads a bundle and runs its handler, one request at
 // a time. It is an entry point, started by execution-environment.ts.
+import dns from "node:dns";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -20,6 +21,18 @@ if (host === null) throw new Error("execution-thread.ts runs as a worker thread 
 const report = (message: ThreadReport) => host.postMessage(message);
 
 let currentRequestId: string | undefined;
+
+/**
+ * The SDK puts `sync-` before the host for StartSyncExecution. On AWS that host exists; here it is given the address
+ * of the one without it.
+ */
+function resolveSyncHosts(): void {
+  const lookup = dns.lookup;
+  const withoutPrefix = (host: string) => (/^sync-127(\.\d+){3}$/.test(host) ? host.slice("sync-".length) : host);
+  dns.lookup = new Proxy(lookup, {
+    apply: (target, self, [host, ...rest]) => Reflect.apply(target, self, [withoutPrefix(String(host)), ...rest]),
+  });
+}
 
 function captureLines(stream: NodeJS.WriteStream): void {
   let rest = "";
@@ -102,6 +115,7 @@ async function run(handler: Handler, request: ThreadRequest): Promise<{ ok: true
 }
 
 installClock(start.clockBuffer);
+resolveSyncHosts();
 captureLines(process.stdout);
 captureLines(process.stderr);
 const pendingWork = watchPendingWork();

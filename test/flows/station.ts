@@ -1,0 +1,198 @@
+import { DynamoDBClient, GetItemCommand } from "@aws-sdk/client-dynamodb";
+import { GetSecretValueCommand, PutSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
+import { SFNClient } from "@aws-sdk/client-sfn";
+import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import { unmarshall } from "@aws-sdk/util-dynamodb";
+import { createClient, type SupabaseClient } from "@supabase/supabase-js";
+import pg from "pg";
+import { type StationProcess, type StationProcessOptions, startStationProcess } from "../../local/station-process.ts";
+import type { QueueName } from "../../registry/queues.ts";
+import { queues } from "../../registry/queues.ts";
+import { type Answer, type Request, send } from "./http.ts";
+
+/** A station may have to be synthesized first, on a machine that does other things too. */
+export const START_TIMEOUT_MS = 120_000;
+
+export interface OutboxMail {
+  to: string[];
+  from: string;
+  subject: string;
+  html: string | null;
+  text: string | null;
+  headers: Record<string, string>;
+  tags: { name: string; value: string }[];
+  kind: "email" | "batch" | "broadcast";
+  idempotencyKey: string | null;
+}
+
+export interface ResendContact {
+  id: string;
+  email: string;
+  unsubscribed: boolean;
+  properties: Record<string, string | number>;
+  segments: string[];
+  topics: { id: string; subscription: "opt_in" | "opt_out" }[];
+}
+
+export interface VendorCall {
+  seq: number;
+  at: string;
+  method: string;
+  path: string;
+  headers: Record<string, string>;
+  body: unknown;
+  status: number | null;
+  correlationId: string | null;
+  fault?: string;
+}
+
+export interface DeadLetter {
+  body: string;
+  /** Attributes that the worker gave it; empty where SQS's own redrive moved it. */
+  attributes: Record<string, string>;
+}
+
+type Vendor = "resend" | "heartbeat";
+
+/** A station in its own process with what tests look at it through. */
+export interface FlowStation extends StationProcess {
+  /** A request to the API, from an address of its own unless told otherwise. */
+  call(path: string, request?: Request): Promise<Answer>;
+  /** A request with the internal secret. */
+  callInternal(path: string, request?: Request): Promise<Answer>;
+  /** Subscribes over HTTP; answers once it was accepted, not once it is done. */
+  subscribe(email: string, more?: Record<string, unknown>): Promise<Answer>;
+  /** What Resend sent, oldest first; to one address where it is given. */
+  outbox(to?: string): Promise<OutboxMail[]>;
+  contacts(): Promise<ResendContact[]>;
+  contact(email: string): Promise<ResendContact | undefined>;
+  /** What a vendor was asked, oldest first, after the call numbered `after`. */
+  calls(vendor?: Vendor, after?: number): Promise<VendorCall[]>;
+  /** Replaces the vendor's faults; `{}` clears them. */
+  faults(faults: Record<string, number | boolean>, vendor?: Vendor): Promise<void>;
+  sql<T extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
+  supabase: SupabaseClient;
+  sqs: SQSClient;
+  stepFunctions: SFNClient;
+  queueUrl(queue: QueueName): string;
+  deadLetterUrl(queue: QueueName): string;
+  /** Puts a raw body on a queue, past the route. */
+  enqueue(queue: QueueName, body: unknown): Promise<void>;
+  /** Dead letters of a queue; they stay there, hidden for a second. */
+  deadLetters(queue: QueueName): Promise<DeadLetter[]>;
+  /** An item of the state table. */
+  item(pk: string, sk: string): Promise<Record<string, unknown> | undefined>;
+  /** Changes the station's secret: values to set, null to remove. */
+  changeSecret(changes: Record<string, string | null>): Promise<void>;
+}
+
+/** Starts a station; pass `stop` to `afterAll`. */
+export async function startFlowStation(options: StationProcessOptions = {}): Promise<FlowStation> {
+  const station = await startStationProcess(options);
+  const { endpoints, vendors, credentials, api } = station;
+  const aws = (endpoint: string) => ({
+    endpoint,
+    region: "us-east-1",
+    credentials: { accessKeyId: "local", secretAccessKey: "local" },
+  });
+  const sqs = new SQSClient(aws(endpoints.sqs));
+  const dynamodb = new DynamoDBClient(aws(endpoints.dynamodb));
+  const secretsManager = new SecretsManagerClient(aws(endpoints.secretsmanager));
+  const stepFunctions = new SFNClient(aws(endpoints.stepfunctions));
+  const pool = new pg.Pool({ connectionString: endpoints.postgres, max: 2 });
+  // The server goes down before the pool's connections do; that is no news.
+  pool.on("error", () => undefined);
+
+  const suffixOf = (queue: QueueName) => (queues[queue].fifo ? ".fifo" : "");
+  const queueUrl = (queue: QueueName) => `${endpoints.sqs}/000000000000/prod-flux-${queue}${suffixOf(queue)}`;
+  const deadLetterUrl = (queue: QueueName) => `${endpoints.sqs}/000000000000/prod-flux-${queue}-dlq${suffixOf(queue)}`;
+  const vendorUrl = (vendor: Vendor) => {
+    const url = vendors[vendor];
+    if (url === undefined) throw new Error(`The station has no stand-in named ${vendor}.`);
+    return url;
+  };
+  const state = async <T>(part: string): Promise<T[]> =>
+    (await send(`${vendorUrl("resend")}/_state?only=${part}`)).json<Record<string, T[]>>()[part] ?? [];
+  const call = (path: string, request?: Request) => send(`${api}${path}`, request);
+
+  return {
+    ...station,
+    call,
+    callInternal: (path, request = {}) =>
+      call(path, {
+        method: "POST",
+        ...request,
+        headers: { "x-internal-secret": credentials.internalSecret, ...request.headers },
+      }),
+    subscribe: (email, more = {}) => call("/email/subscribe", { body: { email, ...more } }),
+    outbox: async (to) => {
+      const mails = await state<OutboxMail>("outbox");
+      return to === undefined ? mails : mails.filter((mail) => mail.to.includes(to));
+    },
+    contacts: () => state<ResendContact>("contacts"),
+    contact: async (email) => (await state<ResendContact>("contacts")).find((each) => each.email === email),
+    calls: async (vendor = "resend", after = 0) =>
+      (await send(`${vendorUrl(vendor)}/_calls?after=${after}`)).json<VendorCall[]>(),
+    faults: async (faults, vendor = "resend") => {
+      const answer = await send(`${vendorUrl(vendor)}/_faults`, { method: "PUT", body: faults });
+      if (answer.status !== 200) throw new Error(`The stand-in took no faults: ${answer.text}`);
+    },
+    sql: async (text, values = []) => (await pool.query(text, values)).rows,
+    supabase: createClient(endpoints.supabase, credentials.serviceRoleKey, { auth: { persistSession: false } }),
+    sqs,
+    stepFunctions,
+    queueUrl,
+    deadLetterUrl,
+    enqueue: async (queue, body) => {
+      const MessageBody = typeof body === "string" ? body : JSON.stringify(body);
+      const unique = `${Date.now()}-${Math.random()}`;
+      await sqs.send(
+        new SendMessageCommand({
+          QueueUrl: queueUrl(queue),
+          MessageBody,
+          ...(queues[queue].fifo ? { MessageGroupId: unique, MessageDeduplicationId: unique } : {}),
+        }),
+      );
+    },
+    deadLetters: async (queue) => {
+      const found: DeadLetter[] = [];
+      for (;;) {
+        const { Messages = [] } = await sqs.send(
+          new ReceiveMessageCommand({
+            QueueUrl: deadLetterUrl(queue),
+            MaxNumberOfMessages: 10,
+            VisibilityTimeout: 1,
+            MessageAttributeNames: ["All"],
+          }),
+        );
+        if (Messages.length === 0) return found;
+        for (const { Body = "", MessageAttributes = {} } of Messages)
+          found.push({
+            body: Body,
+            attributes: Object.fromEntries(
+              Object.entries(MessageAttributes).map(([name, { StringValue = "" }]) => [name, StringValue]),
+            ),
+          });
+      }
+    },
+    item: async (pk, sk) => {
+      const { Item } = await dynamodb.send(
+        new GetItemCommand({ TableName: "prod-flux-state", Key: { pk: { S: pk }, sk: { S: sk } } }),
+      );
+      return Item ? unmarshall(Item) : undefined;
+    },
+    changeSecret: async (changes) => {
+      const SecretId = "prod-flux-station";
+      const { SecretString = "{}" } = await secretsManager.send(new GetSecretValueCommand({ SecretId }));
+      const changed = Object.entries({ ...JSON.parse(SecretString), ...changes }).filter(([, value]) => value !== null);
+      await secretsManager.send(
+        new PutSecretValueCommand({ SecretId, SecretString: JSON.stringify(Object.fromEntries(changed)) }),
+      );
+    },
+    stop: async () => {
+      await pool.end();
+      for (const client of [sqs, dynamodb, secretsManager, stepFunctions]) client.destroy();
+      await station.stop();
+    },
+  };
+}
