@@ -30,6 +30,13 @@ const child = spawn(ownNode, [`${root}${script}`, ...args], {
   stdio: ["inherit", "inherit", "inherit", "ipc"],
 });
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
+// Killed by its id, npm passes the signal on to its shell, which ends without telling anyone: we see a new parent.
+const parent = process.ppid;
+if (process.env.npm_lifecycle_event) {
+  setInterval(() => {
+    if (process.ppid !== parent) child.kill("SIGTERM");
+  }, 1000).unref();
+}
 child.on("exit", (code, signal) => process.exit(signal ? 1 : (code ?? 1)));
 
 /** Whether everything the lock file asks for is there, in its version. */

@@ -39,4 +39,13 @@ export const config: StationConfig = {
     },
   },
   digest: { timeZone: "UTC", mode: "broadcast", onEmpty: "skip" },
+  site: { revalidateSecretIn: "header" },
+  changelog: { owner: "example", repository: "directory", branch: "main" },
+  discord: { channels: ["jobs", "submissions", "announcements", "changelog", "errors"] },
+  embeddings: {
+    baseUrl: "https://api.openai.com",
+    model: "text-embedding-3-small",
+    dimensions: 1536,
+    shortens: true,
+  },
 };

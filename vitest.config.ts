@@ -6,8 +6,9 @@ export default defineConfig({
     // Each file that needs a station starts one of its own; two of them are what two cores can carry.
     pool: "forks",
     maxWorkers: 2,
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    // Functions start cold, on machines that are busy with other things too.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     reporters: ["default", "./test/closing-line.ts"],
   },
 });

@@ -8,7 +8,7 @@ import { mapRecord } from "../lambdas/core/record.ts";
 import { type RouteRecord, zones } from "../registry/routes.ts";
 import { type StationContext, StationFunction } from "./station-function.ts";
 
-/** The HTTP API: every registry path as an explicit route to its zone's function, everything else to `$default`. */
+/** The HTTP API: every registry path as an explicit route to its zone's function; `$default` goes to the webhooks'. */
 export class Api extends Construct {
   readonly http: HttpApi;
   /** Functions by zone. */
@@ -20,25 +20,20 @@ export class Api extends Construct {
     this.zones = mapRecord(zones, (limits, zone) =>
       new StationFunction(this, `${zone}-zone`, `${zone}-routes`, { context, ...limits }).usesTable().readsSecret(),
     );
-    const fallback = new StationFunction(this, "default", "default-route", {
-      context,
-      timeoutSeconds: 5,
-      memoryMb: 256,
-    });
-
     this.http = new HttpApi(this, "http", {
       apiName: physicalName(stage, "station"),
       createDefaultStage: true,
-      defaultIntegration: new HttpLambdaIntegration("default", fallback.lambda),
+      defaultIntegration: new HttpLambdaIntegration("default", this.zones.webhooks.lambda),
       corsPreflight: {
         allowOrigins: station.config.allowedOrigins,
         allowMethods: [CorsHttpMethod.GET, CorsHttpMethod.POST, CorsHttpMethod.HEAD],
-        allowHeaders: ["authorization", "content-type", "idempotency-key", "x-correlation-id"],
+        allowHeaders: ["authorization", "content-type", "idempotency-key", "x-captcha-token", "x-correlation-id"],
         exposeHeaders: ["ratelimit-limit", "ratelimit-remaining", "ratelimit-reset", "retry-after", "x-correlation-id"],
         maxAge: Duration.hours(1),
       },
     });
     for (const [name, route] of Object.entries(station.routes)) {
+      if (route.path === "$default") continue;
       this.http.addRoutes({
         path: route.path,
         methods: route.methods.map((method) => HttpMethod[method]),

@@ -1,12 +1,11 @@
-import { build } from "esbuild";
-import type { Station } from "../lambdas/core/station.ts";
+import { build, type Plugin } from "esbuild";
+import type { Station, StationConfig } from "../lambdas/core/station.ts";
 
 /** Function name → its source file, derived from the registry's names: a function's file is where its name says. */
 export function functionSources(station: Station): Record<string, string> {
   const zones = new Set(Object.values(station.routes).map((route) => route.zone));
   return {
     ...Object.fromEntries([...zones].map((zone) => [`${zone}-routes`, `lambdas/routes/${zone}.ts`])),
-    "default-route": "lambdas/routes/default.ts",
     ...Object.fromEntries(
       Object.keys(station.queues).map((queue) => [`${queue}-worker`, `lambdas/workers/${queue}.ts`]),
     ),
@@ -41,5 +40,17 @@ export async function bundleFunctions(station: Station, outdir: string): Promise
     // CommonJS packages inside an ES module bundle still call require for Node's own modules.
     banner: { js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);' },
     logLevel: "warning",
+    plugins: [withConfig(station.config)],
   });
+}
+
+/** The functions carry the config that the stack is made with, whatever `station.config.ts` says. */
+function withConfig(config: StationConfig): Plugin {
+  return {
+    name: "station-config",
+    setup: ({ onLoad }) =>
+      onLoad({ filter: /\/station\.config\.ts$/ }, () => ({
+        contents: `export const config = ${JSON.stringify(config)};`,
+      })),
+  };
 }

@@ -1,10 +1,14 @@
 import { TimeZone } from "aws-cdk-lib";
 import { ContextAttribute, Schedule, ScheduleExpression, ScheduleTargetInput } from "aws-cdk-lib/aws-scheduler";
-import { StepFunctionsStartExecution } from "aws-cdk-lib/aws-scheduler-targets";
+import { SqsSendMessage, StepFunctionsStartExecution } from "aws-cdk-lib/aws-scheduler-targets";
 import { Construct } from "constructs";
+import type { Envelope } from "../lambdas/core/messages.ts";
 import { physicalName } from "../lambdas/core/names.ts";
+import type { QueueName } from "../registry/queues.ts";
+import type { ScheduleRecord } from "../registry/schedules.ts";
 import type { WorkflowName } from "../registry/workflows.ts";
 import type { StationContext } from "./station-function.ts";
+import type { WorkerQueue } from "./worker-queue.ts";
 import type { Workflow } from "./workflow.ts";
 
 /** Every schedule of the registry; a run's input carries the time it was due, so that it never has to ask a clock. */
@@ -12,19 +16,47 @@ export class Schedules extends Construct {
   constructor(
     scope: Construct,
     id: string,
-    { context, workflows }: { context: StationContext; workflows: Record<WorkflowName, Workflow> },
+    {
+      context,
+      workflows,
+      queues,
+    }: {
+      context: StationContext;
+      workflows: Record<WorkflowName, Workflow>;
+      queues: Record<QueueName, WorkerQueue>;
+    },
   ) {
     super(scope, id);
     const { station, stage } = context;
+    const targetOf = (record: ScheduleRecord) =>
+      "queue" in record
+        ? new SqsSendMessage(queues[record.queue].queue, {
+            input: ScheduleTargetInput.fromObject(envelopeOnTime(record.queue)),
+          })
+        : new StepFunctionsStartExecution(workflows[record.workflow].machine, {
+            input: ScheduleTargetInput.fromObject({ scheduledTime: ContextAttribute.scheduledTime, ...record.input }),
+          });
     for (const [name, record] of Object.entries(station.schedules)) {
       new Schedule(this, name, {
         scheduleName: physicalName(stage, name),
         schedule: ScheduleExpression.expression(record.expression, TimeZone.of(station.config.digest.timeZone)),
         enabled: record.enabled,
-        target: new StepFunctionsStartExecution(workflows[record.workflow].machine, {
-          input: ScheduleTargetInput.fromObject({ scheduledTime: ContextAttribute.scheduledTime, ...record.input }),
-        }),
+        target: targetOf(record),
       });
     }
   }
+}
+
+/** A message as any other, of the time it was due; a delivery that Scheduler repeats is the same message. */
+function envelopeOnTime(queue: QueueName): Envelope {
+  return {
+    id: ContextAttribute.executionId,
+    type: queue,
+    correlationId: ContextAttribute.executionId,
+    businessKey: queue,
+    occurredAt: ContextAttribute.scheduledTime,
+    firstSeenAt: ContextAttribute.scheduledTime,
+    deferrals: 0,
+    payload: {},
+  };
 }

@@ -10,6 +10,7 @@ import type { StateMachine } from "aws-cdk-lib/aws-stepfunctions";
 import { Construct } from "constructs";
 import { deadLetterUrlVariable, physicalName, queueUrlVariable, workflowArnVariable } from "../lambdas/core/names.ts";
 import type { Station } from "../lambdas/core/station.ts";
+import type { FlagStore } from "./flag-store.ts";
 
 /** What all functions of the stack share. */
 export interface StationContext {
@@ -19,6 +20,7 @@ export interface StationContext {
   bundleDir: string;
   table: ITable;
   secret: ISecret;
+  flags: FlagStore;
 }
 
 export interface StationFunctionProps {
@@ -84,6 +86,20 @@ export class StationFunction extends Construct {
     return this;
   }
 
+  readsFlags(): this {
+    const { flags } = this.#context;
+    this.lambda.addToRolePolicy(
+      new PolicyStatement({
+        actions: ["appconfig:StartConfigurationSession", "appconfig:GetLatestConfiguration"],
+        resources: [flags.arn],
+      }),
+    );
+    this.lambda.addEnvironment("FLAGS_APPLICATION", flags.application);
+    this.lambda.addEnvironment("FLAGS_ENVIRONMENT", flags.environment);
+    this.lambda.addEnvironment("FLAGS_PROFILE", flags.profile);
+    return this;
+  }
+
   sendsTo(name: string, queue: IQueue): this {
     queue.grantSendMessages(this.lambda);
     this.lambda.addEnvironment(queueUrlVariable(name), queue.queueUrl);
@@ -104,7 +120,6 @@ export class StationFunction extends Construct {
       );
     }
     this.lambda.addEnvironment(queueUrlVariable(name), queue.queueUrl);
-    this.lambda.addEnvironment(deadLetterUrlVariable(name), deadLetterQueue.queueUrl);
     return this;
   }
 

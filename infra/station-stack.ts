@@ -10,6 +10,7 @@ import type { SecretName } from "../registry/secrets.ts";
 import type { WorkflowName } from "../registry/workflows.ts";
 import { Alarms } from "./alarms.ts";
 import { Api } from "./api.ts";
+import { FlagStore } from "./flag-store.ts";
 import { Schedules } from "./schedules.ts";
 import type { StationContext, StationFunction } from "./station-function.ts";
 import { WorkerQueue } from "./worker-queue.ts";
@@ -22,11 +23,12 @@ export interface StationStackProps {
   bundleDir: string;
 }
 
-/** The station: routes → queues → workers, schedules → workflows, and the state they share. */
+/** The station: routes → queues → workers, schedules → workflows and queues, and the state they share. */
 export class StationStack extends Stack {
   constructor(scope: Construct, id: string, { station, stage, bundleDir }: StationStackProps) {
     super(scope, id, { stackName: physicalName(stage, "station"), analyticsReporting: false });
-    const context: StationContext = { station, stage, bundleDir, ...this.#state(stage) };
+    const flags = new FlagStore(this, "flags", { station, stage });
+    const context: StationContext = { station, stage, bundleDir, flags, ...this.#state(stage) };
 
     const alarms = new Alarms(this, "alarms", { station, stage });
     const workflows = mapRecord(
@@ -38,7 +40,7 @@ export class StationStack extends Stack {
       (record, name) => new WorkerQueue(this, `${name}-queue`, name, { record, context, alarms }),
     );
     const api = new Api(this, "api", { context });
-    new Schedules(this, "schedules", { context, workflows });
+    new Schedules(this, "schedules", { context, workflows, queues });
 
     this.#connect({ station, api, queues, workflows });
     new CfnOutput(this, "ApiUrl", { value: api.http.apiEndpoint });
@@ -91,7 +93,7 @@ export class StationStack extends Stack {
 
     for (const route of Object.values(station.routes)) {
       const zone = api.zones[route.zone];
-      if (route.queue) zone.sendsTo(route.queue, queues[route.queue].queue);
+      send(zone, route.queues);
       if (route.workflow) zone.starts(route.workflow, workflows[route.workflow].machine);
       if (!route.inspectsQueues) continue;
       for (const [name, { queue, deadLetterQueue }] of entriesOf(queues)) zone.inspects(name, queue, deadLetterQueue);

@@ -16,11 +16,17 @@ interface SynthesisOptions {
   outdir: string;
   bundleDir: string;
   stage?: string;
+  /** Holds the template against CloudFormation's own schemas; errors stop the synthesis. */
+  templateRules?: boolean;
 }
 
 /** The CDK app with its one stack, not yet written; the functions' bundles must be in `bundleDir`. */
-export function buildApp(station: Station, { outdir, bundleDir, stage }: SynthesisOptions): App {
-  const app = new App({ outdir, context: featureFlags, analyticsReporting: false });
+export function buildApp(station: Station, { outdir, bundleDir, stage, templateRules = false }: SynthesisOptions): App {
+  const app = new App({
+    outdir,
+    context: { ...featureFlags, "@aws-cdk/core:validateAgainstDefaultRules": templateRules },
+    analyticsReporting: false,
+  });
   new StationStack(app, "flux-station", {
     station,
     stage: stage ?? app.node.tryGetContext("stage") ?? "prod",

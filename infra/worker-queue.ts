@@ -2,7 +2,7 @@ import { Duration } from "aws-cdk-lib";
 import { SqsEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
-import { physicalName } from "../lambdas/core/names.ts";
+import { deadLetterNameOf, physicalName } from "../lambdas/core/names.ts";
 import type { QueueRecord } from "../registry/queues.ts";
 import type { Alarms } from "./alarms.ts";
 import { type StationContext, StationFunction } from "./station-function.ts";
@@ -20,7 +20,7 @@ export class WorkerQueue extends Construct {
     { record, context, alarms }: { record: QueueRecord; context: StationContext; alarms: Alarms },
   ) {
     super(scope, id);
-    const suffix = record.fifo ? ".fifo" : "";
+    const queueName = physicalName(context.stage, name) + (record.fifo ? ".fifo" : "");
     const shared = {
       encryption: QueueEncryption.SQS_MANAGED,
       enforceSSL: true,
@@ -29,11 +29,11 @@ export class WorkerQueue extends Construct {
     };
     this.deadLetterQueue = new Queue(this, "dead-letters", {
       ...shared,
-      queueName: `${physicalName(context.stage, name)}-dlq${suffix}`,
+      queueName: deadLetterNameOf(queueName),
     });
     this.queue = new Queue(this, "queue", {
       ...shared,
-      queueName: `${physicalName(context.stage, name)}${suffix}`,
+      queueName,
       // Six times the worker's own limit, as AWS advises: a retry must never overlap the attempt before it.
       visibilityTimeout: Duration.seconds(record.workerTimeoutSeconds * 6),
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: record.maxReceiveCount },
@@ -48,6 +48,7 @@ export class WorkerQueue extends Construct {
       .sendsTo(name, this.queue)
       .deadLettersTo(name, this.deadLetterQueue);
     if (record.uses.providers.length > 0 || record.uses.secrets) this.worker.readsSecret();
+    if (record.uses.flags) this.worker.readsFlags();
     this.worker.lambda.addEnvironment("BACKOFF_BASE_SECONDS", String(record.backoffBaseSeconds));
     this.worker.lambda.addEventSource(
       new SqsEventSource(this.queue, {

@@ -26,6 +26,7 @@ export class Workflow extends Construct {
       memoryMb: record.taskMemoryMb,
     }).usesTable();
     if (record.uses.providers.length > 0 || record.uses.secrets) this.tasks.readsSecret();
+    if (record.uses.flags) this.tasks.readsFlags();
 
     this.machine = new StateMachine(this, "machine", {
       stateMachineName: physicalName(context.stage, name),

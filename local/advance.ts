@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Scheduler } from "./aws/scheduler.ts";
 import type { Clock } from "./clock.ts";
 import type { RunningStack } from "./running-stack.ts";
 
@@ -28,27 +29,84 @@ export async function untilQuiet(stack: RunningStack, waitMs = patienceMs): Prom
   }
 }
 
+/** Waits until nothing happens any more unless time goes by; answers when the next message is due, if one waits. */
+async function untilResting(stack: RunningStack): Promise<number | undefined> {
+  const deadline = performance.now() + patienceMs;
+  for (let looks = 0; ; ) {
+    const rest = await stack.resting();
+    looks = rest ? looks + 1 : 0;
+    if (rest && looks >= 3) return rest.dueMs;
+    if (performance.now() > deadline) return untilQuiet(stack, 0).then(() => undefined);
+    await sleep(lookMs);
+  }
+}
+
+/** A schedule that comes round sooner than this is a sweep. */
+const shortestStopMs = 3_600_000;
+
+/** Schedules that look for work every few minutes: a week of theirs would be thousands of stops at which nothing happens. */
+function sweepsOf({ enabled, nextOccurrence }: Scheduler, nowMs: number): string[] {
+  return enabled().filter((name) => {
+    const first = nextOccurrence(nowMs, [name]);
+    const second = first && nextOccurrence(first.atMs, [name]);
+    return first !== undefined && second !== undefined && second.atMs - first.atMs < shortestStopMs;
+  });
+}
+
 /**
- * Moves time forward by `ms`. It stops at each schedule on the way, fires it with its own time and lets the station
- * come to rest before it goes on; answers what was fired, in order.
+ * Moves time forward by `ms`. It stops at each schedule and at each message that waits for its time on the way, fires
+ * a schedule with its own time and lets the station come to rest before it goes on; answers what was fired, in order.
+ *
+ * Schedules of less than an hour's period are no stops. Each is fired once at every other stop and at the end, as of
+ * its latest occurrence, if it had one since it was last fired; they are not in the answer.
  */
 export async function advance({ clock, stack }: { clock: Clock; stack: RunningStack }, ms: number): Promise<string[]> {
   const { scheduler } = stack;
-  const endMs = clock.now() + ms;
+  const startMs = clock.now();
+  const endMs = startMs + ms;
+  const sweeps = sweepsOf(scheduler, startMs);
+  const stops = scheduler.enabled().filter((name) => !sweeps.includes(name));
+  const sweptMs = new Map(sweeps.map((name) => [name, startMs]));
+  const fireSweeps = async (upToMs: number): Promise<boolean> => {
+    let fired = false;
+    for (const [name, lastMs] of sweptMs) {
+      const latest = latestOccurrence(scheduler, name, lastMs, upToMs);
+      if (latest === undefined) continue;
+      sweptMs.set(name, latest);
+      await scheduler.fire(name, latest);
+      fired = true;
+    }
+    return fired;
+  };
+
   const fired: string[] = [];
-  await untilQuiet(stack);
   for (;;) {
-    const next = scheduler.nextOccurrence(clock.now());
-    const stopMs = next && next.atMs <= endMs ? next.atMs : endMs;
+    const dueMs = (await untilResting(stack)) ?? Number.POSITIVE_INFINITY;
+    const scheduledMs = scheduler.nextOccurrence(clock.now(), stops)?.atMs ?? Number.POSITIVE_INFINITY;
+    const stopMs = Math.min(dueMs, scheduledMs, endMs);
     clock.advance(Math.max(0, Math.ceil(stopMs - clock.now())));
     scheduler.skipTo(clock.now());
-    if (!next || next.atMs > endMs) break;
-    for (const { name, atMs } of scheduler.occurrencesBetween(next.atMs - 1, next.atMs)) {
-      await scheduler.fire(name, atMs);
-      fired.push(`${name} ${new Date(atMs).toISOString()}`);
+    const swept = await fireSweeps(stopMs);
+    if (stopMs === scheduledMs) {
+      const due = scheduler.occurrencesBetween(stopMs - 1, stopMs).filter(({ name }) => stops.includes(name));
+      for (const { name, atMs } of due) {
+        await scheduler.fire(name, atMs);
+        fired.push(`${name} ${new Date(atMs).toISOString()}`);
+      }
+    } else if (stopMs < dueMs && !swept) {
+      return fired;
     }
-    await untilQuiet(stack);
   }
-  await untilQuiet(stack);
-  return fired;
+}
+
+/** The last occurrence of a sweep in a stretch of time that may be long. */
+function latestOccurrence(scheduler: Scheduler, name: string, afterMs: number, upToMs: number): number | undefined {
+  let latest: number | undefined;
+  let fromMs = Math.max(afterMs, upToMs - shortestStopMs);
+  for (;;) {
+    const next = scheduler.nextOccurrence(fromMs, [name]);
+    if (!next || next.atMs > upToMs) return latest;
+    latest = next.atMs;
+    fromMs = next.atMs;
+  }
 }

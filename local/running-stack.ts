@@ -1,9 +1,16 @@
-import { createServer } from "node:net";
 import { physicalName } from "../lambdas/core/names.ts";
 import { ignoredTypes } from "./assembly/ignored-types.ts";
 import { readAssembly } from "./assembly/read-assembly.ts";
 import { resolveResources } from "./assembly/resolve-resources.ts";
 import { localArn, localAttributes } from "./assembly/resource-attributes.ts";
+import {
+  appConfigApplicationKind,
+  appConfigDeploymentKind,
+  appConfigEnvironmentKind,
+  appConfigProfileKind,
+  appConfigVersionKind,
+  startAppConfig,
+} from "./aws/appconfig.ts";
 import { startDynamoDb, tableKind } from "./aws/dynamodb.ts";
 import {
   type EventSourceMapping,
@@ -23,8 +30,14 @@ import { startStepFunctions } from "./aws/step-functions/start-step-functions.ts
 import { definitionOf, stateMachineKind } from "./aws/step-functions/state-machine-kind.ts";
 import type { Clock } from "./clock.ts";
 import { countOperations } from "./operations.ts";
+import { freePort } from "./ports.ts";
 
 const kinds = [
+  appConfigApplicationKind,
+  appConfigDeploymentKind,
+  appConfigEnvironmentKind,
+  appConfigProfileKind,
+  appConfigVersionKind,
   eventSourceMappingKind,
   functionKind,
   httpApiKind,
@@ -49,6 +62,8 @@ export interface StackOptions {
   environment: Record<string, string>;
   /** The value of the station's secret. */
   secretValue: string;
+  /** Flags that are otherwise than the stack deploys them, by name. */
+  flagOverrides: () => Promise<Record<string, boolean>>;
   onLog(line: string, origin: { functionName: string; requestId: string | undefined }): void;
   /** Told of what went wrong outside any request. */
   onTrouble(what: string, error: unknown): void;
@@ -63,6 +78,11 @@ export interface RunningStack {
   fire(schedule: string, atMs: number): Promise<Delivery>;
   /** What is still to be done, by name and amount; empty when the station is quiet. Dead letters are not work. */
   pending(): Promise<Record<string, number>>;
+  /**
+   * When nothing happens any more unless time goes by: `dueMs` is when the next delayed or hidden message shows itself,
+   * undefined when there is none. Answers undefined as long as anything runs or is ready to.
+   */
+  resting(): Promise<{ dueMs: number | undefined } | undefined>;
   deadLetters(): Promise<Record<string, number>>;
   /** Calls of AWS services so far, by service. */
   operations(): Record<string, number>;
@@ -99,7 +119,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
       return host.invoke(arn, payload);
     };
     const queues = resources.of(queueKind);
-    const [sqs, dynamodb, secrets, stepFunctions] = await Promise.all([
+    const [sqs, dynamodb, secrets, stepFunctions, appConfig] = await Promise.all([
       startSqs({ queues, port: ports.sqs, now }).then(opened),
       startDynamoDb({ tables: resources.of(tableKind) }).then(opened),
       startSecretsManager({
@@ -120,8 +140,19 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
         invoke,
         now,
       }).then(opened),
+      startAppConfig({
+        versions: resources.of(appConfigVersionKind),
+        deployments: resources.of(appConfigDeploymentKind),
+        overrides: options.flagOverrides,
+      }).then(opened),
     ]);
-    operations.watch({ sqs: sqs.url, dynamodb: dynamodb.url, secrets: secrets.url, stepfunctions: stepFunctions.url });
+    operations.watch({
+      sqs: sqs.url,
+      dynamodb: dynamodb.url,
+      secrets: secrets.url,
+      stepfunctions: stepFunctions.url,
+      appconfig: appConfig.url,
+    });
     const functions = resources.of(functionKind).map((resource) => lambdaFunctionOf(resource, assembly.assetDirectory));
     const host = opened(
       createLambdaHost({
@@ -133,6 +164,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
           AWS_ENDPOINT_URL_DYNAMODB: dynamodb.url,
           AWS_ENDPOINT_URL_SFN: stepFunctions.url,
           AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
+          AWS_ENDPOINT_URL_APPCONFIGDATA: appConfig.url,
         },
         onLog: options.onLog,
       }),
@@ -178,7 +210,9 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
         .map(({ name, properties }) => ({ name, arn: localArn("scheduler", `schedule/default/${name}`), properties })),
       now,
       deliver: async (targetArn, input) => {
-        await stepFunctions.startExecution(targetArn, input);
+        const [, , service, , , resource = ""] = targetArn.split(":");
+        if (service === "sqs") await sqs.call("SendMessage", { QueueUrl: sqs.queueUrl(resource), MessageBody: input });
+        else await stepFunctions.startExecution(targetArn, input);
       },
       onUndelivered: (schedule, error) => onTrouble(`schedule ${schedule.name}`, error),
     });
@@ -216,9 +250,27 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
         }
         return Object.fromEntries(counts.filter(([, amount]) => amount > 0));
       },
+      async resting() {
+        if (stepFunctions.executionsRunning() + host.inFlight() > 0) return undefined;
+        if (!mappings.every((mapping) => mapping.isIdle())) return undefined;
+        const dues: number[] = [];
+        for (const { name } of queues) {
+          if (deadLetterNames.has(name)) continue;
+          const { visible, inFlight } = await sqs.inspect(name);
+          // A hidden message of a FIFO queue locks its group: what is behind it counts as visible and yet cannot move.
+          if (visible > 0 && !(name.endsWith(".fifo") && inFlight > 0)) return undefined;
+          dues.push((await sqs.nextDueMs(name)) ?? Number.POSITIVE_INFINITY);
+        }
+        const dueMs = Math.min(...dues);
+        return { dueMs: Number.isFinite(dueMs) ? dueMs : undefined };
+      },
       async deadLetters() {
         const counts = await Promise.all(
-          [...deadLetterNames].map(async (name) => [name, (await sqs.inspect(name)).visible] as const),
+          [...deadLetterNames].map(async (name) => {
+            const { visible, inFlight } = await sqs.inspect(name);
+            // Somebody who looks at a dead letter hides it for a while.
+            return [name, visible + inFlight] as const;
+          }),
         );
         return Object.fromEntries(counts.filter(([, amount]) => amount > 0));
       },
@@ -228,18 +280,4 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
     await close();
     throw error;
   }
-}
-
-/** A port that was free a moment ago; its address has to be known before the functions that are told of it start. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() =>
-        address === null || typeof address === "string" ? reject(new Error("no free port")) : resolve(address.port),
-      );
-    });
-  });
 }

@@ -5,12 +5,16 @@ import { freshAssembly } from "./assembly/fresh-assembly.ts";
 import { createClockBuffer, installClock } from "./clock.ts";
 import { startControl } from "./control.ts";
 import { lockHome, writeDescription } from "./home.ts";
+import { refuseTakenPort } from "./ports.ts";
 import { homeIn, startStation } from "./station.ts";
 import { openRecording } from "./vendors/recording.ts";
 import { type VendorName, vendorNames } from "./vendors/start-vendors.ts";
 
 /** Where the API answers unless another port is asked for. */
 const defaultPort = 8787;
+
+/** Signals closer together than this are one press of Ctrl-C. */
+const sameSignalMs = 500;
 
 /** Where a live vendor's key comes from; nothing but `--live` makes anyone look there. */
 const liveKeyVariables: Record<VendorName, string> = {
@@ -22,15 +26,7 @@ const root = join(import.meta.dirname, "..");
 
 async function main(): Promise<void> {
   const startedMs = performance.now();
-  const { values } = parseArgs({
-    options: {
-      port: { type: "string" },
-      live: { type: "string", multiple: true, default: [] },
-      home: { type: "string" },
-      assembly: { type: "string" },
-      quiet: { type: "boolean", default: false },
-    },
-  });
+  const values = commandLine();
   const say = (text: string) => {
     if (!values.quiet) console.log(text);
   };
@@ -48,9 +44,13 @@ async function main(): Promise<void> {
     })();
     return closing;
   };
+  let leavingSinceMs = 0;
   const leave = (code: number) => {
-    // A second Ctrl-C does not wait: everything that could outlive this process watches for its end.
+    // The terminal signals every process of the group, and the parent passes the signal on: one Ctrl-C comes twice.
+    if (closing && performance.now() - leavingSinceMs < sameSignalMs) return;
+    // A second one does not wait: everything that could outlive this process watches for its end.
     if (closing) process.exit(code);
+    leavingSinceMs = performance.now();
     say("\nStopping...");
     close().then(
       () => process.exit(code),
@@ -67,6 +67,7 @@ async function main(): Promise<void> {
 
   try {
     closers.push(await lockHome(home));
+    await refuseTakenPort(port);
     const assemblyDir =
       values.assembly ?? (await freshAssembly(root, () => say("Synthesizing the stack (its sources changed)...")));
     const recordingPath = process.env.STATION_RECORD;
@@ -106,6 +107,24 @@ async function main(): Promise<void> {
   } catch (error) {
     await close().catch((secondError: unknown) => console.error(secondError));
     console.error(error instanceof Error ? `The station did not start: ${error.message}` : error);
+    process.exit(1);
+  }
+}
+
+/** What was asked for; a mistake in it is said without a stack. */
+function commandLine() {
+  try {
+    return parseArgs({
+      options: {
+        port: { type: "string" },
+        live: { type: "string", multiple: true, default: [] },
+        home: { type: "string" },
+        assembly: { type: "string" },
+        quiet: { type: "boolean", default: false },
+      },
+    }).values;
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
     process.exit(1);
   }
 }

@@ -23,6 +23,14 @@ const published = z.object({
     anonKey: z.string(),
     serviceRoleKey: z.string(),
     jwtSecret: z.string(),
+    userSigningKey: z.string(),
+    webhookSecrets: z.object({
+      resend: z.string(),
+      polar: z.string(),
+      vercel: z.string(),
+      authHook: z.string(),
+      database: z.string(),
+    }),
   }),
 });
 export type PublishedStation = z.infer<typeof published>;

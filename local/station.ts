@@ -4,6 +4,7 @@ import { config } from "../station.config.ts";
 import { advance } from "./advance.ts";
 import type { Clock } from "./clock.ts";
 import { localCredentials } from "./credentials.ts";
+import { readFlagFile } from "./flag-file.ts";
 import { type RunningStack, startStack } from "./running-stack.ts";
 import { startPostgres } from "./supabase/postgres.ts";
 import { startSupabase } from "./supabase/postgrest.ts";
@@ -31,7 +32,16 @@ export interface StationDescription {
   api: string;
   endpoints: Record<"sqs" | "dynamodb" | "stepfunctions" | "secretsmanager" | "supabase" | "postgres", string>;
   vendors: Record<string, string>;
-  credentials: { internalSecret: string; anonKey: string; serviceRoleKey: string; jwtSecret: string };
+  credentials: {
+    internalSecret: string;
+    anonKey: string;
+    serviceRoleKey: string;
+    /** Signs user tokens with HS256; `userSigningKey` (a JWK as JSON) signs them with ES256. */
+    jwtSecret: string;
+    userSigningKey: string;
+    /** What each caller signs its webhooks with. */
+    webhookSecrets: Record<"resend" | "polar" | "vercel" | "authHook" | "database", string>;
+  };
 }
 
 export interface Station {
@@ -67,6 +77,7 @@ export async function startStation(options: StationOptions): Promise<Station> {
     const supabase = await startSupabase({
       connectionString: postgres.connectionString,
       jwtSecret: credentials.jwtSecret,
+      userSigningKey: credentials.userSigningKey,
       now,
     });
     closers.push(() => supabase.close());
@@ -84,9 +95,25 @@ export async function startStation(options: StationOptions): Promise<Station> {
         unsubscribeKey: credentials.unsubscribeKey,
         supabaseServiceRoleKey: serviceRoleKey,
         resendApiKey: live.resend ?? credentials.resendApiKey,
+        revalidateSecret: credentials.revalidateSecret,
+        discordJobsWebhook: credentials.discordJobsWebhook,
+        discordSubmissionsWebhook: credentials.discordSubmissionsWebhook,
+        discordAnnouncementsWebhook: credentials.discordAnnouncementsWebhook,
+        discordErrorsWebhook: credentials.discordErrorsWebhook,
+        discordChangelogWebhook: credentials.discordChangelogWebhook,
+        githubToken: credentials.githubToken,
+        embeddingApiKey: credentials.embeddingApiKey,
+        resendWebhookSecret: credentials.resendWebhookSecret,
+        polarWebhookSecret: credentials.polarWebhookSecret,
+        vercelWebhookSecret: credentials.vercelWebhookSecret,
+        authHookSecret: credentials.authHookSecret,
+        databaseWebhookSecret: credentials.databaseWebhookSecret,
+        supabaseJwtSecret: credentials.jwtSecret,
+        turnstileSecret: credentials.turnstileSecret,
         heartbeatDigestId: live.heartbeat ?? credentials.heartbeatDigestId,
         heartbeatSequenceId: live.heartbeat ?? credentials.heartbeatSequenceId,
       }),
+      flagOverrides: () => readFlagFile(join(options.home, "flags.json")),
       onLog: (line, origin) => {
         tally.read(line);
         options.onLog(line, origin);
@@ -104,6 +131,14 @@ export async function startStation(options: StationOptions): Promise<Station> {
           anonKey,
           serviceRoleKey,
           jwtSecret: credentials.jwtSecret,
+          userSigningKey: credentials.userSigningKey,
+          webhookSecrets: {
+            resend: credentials.resendWebhookSecret,
+            polar: credentials.polarWebhookSecret,
+            vercel: credentials.vercelWebhookSecret,
+            authHook: credentials.authHookSecret,
+            database: credentials.databaseWebhookSecret,
+          },
         },
       },
       stack,

@@ -30,11 +30,68 @@ export const providers = {
     // The database's own statement timeout is 8 s: its error is better than ours.
     timeoutMs: 10_000,
   },
+  site: {
+    baseUrl: null,
+    baseUrlVariable: "SITE_BASE_URL",
+    secrets: ["revalidateSecret"],
+    timeoutMs: 10_000,
+  },
+  discord: {
+    baseUrl: "https://discord.com",
+    baseUrlVariable: "DISCORD_BASE_URL",
+    secrets: [
+      "discordJobsWebhook",
+      "discordSubmissionsWebhook",
+      "discordAnnouncementsWebhook",
+      "discordErrorsWebhook",
+      "discordChangelogWebhook",
+    ],
+    timeoutMs: 10_000,
+    // Per webhook. Five in two seconds as seen by users; the answers' headers tell when to pause.
+    callsPerSecond: 2,
+  },
+  github: {
+    baseUrl: "https://api.github.com",
+    baseUrlVariable: "GITHUB_BASE_URL",
+    secrets: ["githubToken"],
+    timeoutMs: 10_000,
+  },
+  embeddings: {
+    baseUrl: null,
+    baseUrlVariable: "EMBEDDINGS_BASE_URL",
+    secrets: ["embeddingApiKey"],
+    timeoutMs: 20_000,
+  },
+  images: {
+    baseUrl: null,
+    baseUrlVariable: "IMAGES_BASE_URL",
+    secrets: ["supabaseServiceRoleKey"],
+    timeoutMs: 30_000,
+  },
+  packages: {
+    baseUrl: null,
+    baseUrlVariable: "PACKAGES_BASE_URL",
+    secrets: ["supabaseServiceRoleKey"],
+    timeoutMs: 60_000,
+  },
   heartbeat: {
     baseUrl: "https://uptime.betterstack.com/api/v1/heartbeat",
     baseUrlVariable: "HEARTBEAT_BASE_URL",
     secrets: ["heartbeatDigestId", "heartbeatSequenceId"],
     timeoutMs: 5_000,
+  },
+  turnstile: {
+    baseUrl: "https://challenges.cloudflare.com",
+    baseUrlVariable: "TURNSTILE_BASE_URL",
+    secrets: ["turnstileSecret"],
+    timeoutMs: 5_000,
+  },
+  statsig: {
+    baseUrl: "https://api.statsig.com",
+    baseUrlVariable: "STATSIG_BASE_URL",
+    secrets: ["statsigKey"],
+    // Work waits for a flag, and goes on without it.
+    timeoutMs: 2_000,
   },
 } as const satisfies Record<string, ProviderRecord>;
 

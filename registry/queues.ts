@@ -1,3 +1,4 @@
+import type { FlagName } from "./flags.ts";
 import type { ProviderName } from "./providers.ts";
 import type { SecretName } from "./secrets.ts";
 import type { WorkflowName } from "./workflows.ts";
@@ -26,6 +27,7 @@ export interface QueueRecord {
     workflows?: readonly WorkflowName[];
     /** Secrets beyond the providers' own. */
     secrets?: readonly SecretName[];
+    flags?: readonly FlagName[];
   };
   /** Who is harmed when messages die here: the alarm's text. */
   errorImpact: string;
@@ -43,6 +45,53 @@ export const queues = {
     uses: { providers: ["supabase", "resend"], queues: ["segment-sync"], secrets: ["unsubscribeKey"] },
     errorImpact: "People who subscribed get no welcome mail, or people who unsubscribed still get mail.",
   },
+  email: {
+    fifo: false,
+    batchSize: 10,
+    maximumConcurrency: 4,
+    workerTimeoutSeconds: 60,
+    workerMemoryMb: 512,
+    maxReceiveCount: 5,
+    backoffBaseSeconds: 5,
+    uses: { providers: ["supabase", "resend"] },
+    errorImpact: "People who signed in, wrote to us or posted a job do not get the mail they wait for.",
+  },
+  "webhook-events": {
+    fifo: false,
+    batchSize: 10,
+    maximumConcurrency: 4,
+    workerTimeoutSeconds: 60,
+    workerMemoryMb: 256,
+    maxReceiveCount: 8,
+    backoffBaseSeconds: 10,
+    uses: { providers: ["supabase", "resend"], queues: ["segment-sync", "changelog-process"] },
+    errorImpact: "Payments, bounces, complaints or deployments that vendors told us of have no effect.",
+  },
+  "outbox-sweep": {
+    fifo: false,
+    batchSize: 1,
+    maximumConcurrency: 2,
+    workerTimeoutSeconds: 60,
+    workerMemoryMb: 256,
+    maxReceiveCount: 3,
+    backoffBaseSeconds: 5,
+    uses: {
+      providers: ["supabase"],
+      queues: ["discord-jobs", "discord-submissions", "revalidation", "embedding-generation", "package-generation"],
+    },
+    errorImpact: "Changes in the database have no effect outside it until a later sweep finds them.",
+  },
+  revalidation: {
+    fifo: false,
+    batchSize: 10,
+    maximumConcurrency: 2,
+    workerTimeoutSeconds: 60,
+    workerMemoryMb: 256,
+    maxReceiveCount: 8,
+    backoffBaseSeconds: 5,
+    uses: { providers: ["site"] },
+    errorImpact: "The site shows pages as they were before a change.",
+  },
   pulse: {
     fifo: false,
     batchSize: 100,
@@ -52,7 +101,7 @@ export const queues = {
     workerMemoryMb: 256,
     maxReceiveCount: 5,
     backoffBaseSeconds: 5,
-    uses: { providers: ["supabase"], queues: ["segment-sync"] },
+    uses: { providers: ["supabase"], queues: ["segment-sync"], flags: ["pulse-one-by-one"] },
     errorImpact: "Views, copies and searches are missing from the statistics, and engagement scores stand still.",
   },
   "segment-sync": {
@@ -76,6 +125,85 @@ export const queues = {
     backoffBaseSeconds: 30,
     uses: { providers: [], queues: ["segment-sync"] },
     errorImpact: "Segment changes that Resend refused while it was down are not made up for.",
+  },
+  "changelog-process": {
+    fifo: false,
+    batchSize: 1,
+    maximumConcurrency: 2,
+    workerTimeoutSeconds: 90,
+    workerMemoryMb: 256,
+    maxReceiveCount: 8,
+    backoffBaseSeconds: 15,
+    uses: { providers: ["supabase", "github"], queues: ["changelog-notify"] },
+    errorImpact: "A release is missing from the changelog.",
+  },
+  "changelog-notify": {
+    fifo: false,
+    batchSize: 1,
+    maximumConcurrency: 2,
+    workerTimeoutSeconds: 60,
+    workerMemoryMb: 256,
+    maxReceiveCount: 8,
+    backoffBaseSeconds: 15,
+    uses: { providers: ["supabase", "discord"], queues: ["revalidation"] },
+    errorImpact: "A release is in the changelog, and nobody is told.",
+  },
+  "discord-jobs": {
+    fifo: true,
+    batchSize: 5,
+    maximumConcurrency: 2,
+    workerTimeoutSeconds: 90,
+    workerMemoryMb: 256,
+    // A FIFO queue cannot put off one message: a pause that Discord asks for counts as an attempt.
+    maxReceiveCount: 12,
+    backoffBaseSeconds: 15,
+    uses: { providers: ["supabase", "discord"] },
+    errorImpact: "Jobs are missing on Discord, or stand there as they were before.",
+  },
+  "discord-submissions": {
+    fifo: false,
+    batchSize: 5,
+    maximumConcurrency: 2,
+    workerTimeoutSeconds: 90,
+    workerMemoryMb: 256,
+    // A merged entry comes with the site's next build, which may take half an hour.
+    maxReceiveCount: 9,
+    backoffBaseSeconds: 30,
+    uses: { providers: ["supabase", "discord"], queues: ["revalidation", "image-generation"] },
+    errorImpact: "Contributions are not announced to the team or, once merged, to anybody.",
+  },
+  "embedding-generation": {
+    fifo: false,
+    batchSize: 10,
+    maximumConcurrency: 2,
+    workerTimeoutSeconds: 60,
+    workerMemoryMb: 256,
+    maxReceiveCount: 6,
+    backoffBaseSeconds: 10,
+    uses: { providers: ["supabase", "embeddings"] },
+    errorImpact: "Entries are not found by what they mean, or by what they meant before.",
+  },
+  "image-generation": {
+    fifo: false,
+    batchSize: 2,
+    maximumConcurrency: 2,
+    workerTimeoutSeconds: 60,
+    workerMemoryMb: 256,
+    maxReceiveCount: 6,
+    backoffBaseSeconds: 15,
+    uses: { providers: ["images"] },
+    errorImpact: "Entries or companies have no picture where they are linked.",
+  },
+  "package-generation": {
+    fifo: false,
+    batchSize: 1,
+    maximumConcurrency: 2,
+    workerTimeoutSeconds: 90,
+    workerMemoryMb: 256,
+    maxReceiveCount: 6,
+    backoffBaseSeconds: 30,
+    uses: { providers: ["packages"] },
+    errorImpact: "Skills and MCP servers cannot be downloaded, or only as they were before.",
   },
 } as const satisfies Record<string, QueueRecord>;
 

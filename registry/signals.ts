@@ -12,8 +12,20 @@ export const signals = {
   "mail-parked": {
     errorImpact: "A mail is held back because nobody can tell whether it was sent; an operator must settle it.",
   },
+  "announcement-parked": {
+    errorImpact: "A Discord post is held back because nobody can tell whether it was made; an operator must settle it.",
+  },
+  "webhook-unknown-type": { errorImpact: "A vendor sent an event that nothing here acts upon; it is stored." },
+  "payment-unmatched": { errorImpact: "Somebody paid, and no job went live by it." },
+  "outbox-unsendable": {
+    errorImpact: "A change in the database has no effect outside it: its outbox row fits no queue.",
+  },
   "sequence-short": { errorImpact: "Fewer onboarding mails left than were due." },
   "heartbeat-failed": { errorImpact: "The uptime monitor was not told that a scheduled run worked or failed." },
+  "error-reported": { errorImpact: "The site or the database reported an error to the station." },
+  "auth-mail-unknown": {
+    errorImpact: "Supabase Auth asked for a mail that the station does not know, so somebody waits for it in vain.",
+  },
 } as const satisfies Record<string, SignalRecord>;
 
 export type SignalName = keyof typeof signals;

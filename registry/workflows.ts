@@ -1,3 +1,4 @@
+import type { FlagName } from "./flags.ts";
 import type { ProviderName } from "./providers.ts";
 import type { SecretName } from "./secrets.ts";
 
@@ -13,6 +14,7 @@ export interface WorkflowRecord {
     providers: readonly ProviderName[];
     queues?: readonly string[];
     secrets?: readonly SecretName[];
+    flags?: readonly FlagName[];
   };
   /** Who is harmed when a run fails: the alarm's text. */
   errorImpact: string;
@@ -34,7 +36,11 @@ export const workflows = {
     ],
     taskTimeoutSeconds: 900,
     taskMemoryMb: 1024,
-    uses: { providers: ["supabase", "resend", "heartbeat"], secrets: ["unsubscribeKey"] },
+    uses: {
+      providers: ["supabase", "resend", "heartbeat"],
+      secrets: ["unsubscribeKey"],
+      flags: ["digest-one-at-a-time", "digest-single-mails"],
+    },
     errorImpact: "Subscribers do not get this week's digest.",
   },
   sequence: {
@@ -42,7 +48,11 @@ export const workflows = {
     tasks: ["suppress-due", "send-due", "report-heartbeat"],
     taskTimeoutSeconds: 900,
     taskMemoryMb: 512,
-    uses: { providers: ["supabase", "resend", "heartbeat"], secrets: ["unsubscribeKey"] },
+    uses: {
+      providers: ["supabase", "resend", "heartbeat"],
+      secrets: ["unsubscribeKey"],
+      flags: ["sequence-single-mails"],
+    },
     errorImpact: "New subscribers do not get their onboarding mails.",
   },
   "segment-sync": {

@@ -43,3 +43,14 @@ values
   ('agents', 'dependency-gardener', 'Dependency Gardener', 'Updates one dependency at a time and explains each change', 'Grace Sample', 'https://example.com/grace', '{dependency,gardener}', '2026-11-20', 3919, 435, 186),
   ('agents', 'accessibility-auditor', 'Accessibility Auditor', 'Walks a page by keyboard and screen reader and lists what stops you', 'Margaret Demo', 'https://example.com/margaret', '{accessibility,auditor}', '2026-11-21', 1496, 166, 71)
 on conflict (category, slug) do nothing;
+
+insert into public.jobs
+  (slug, title, company, description, category, type, link, status, tier, location, workplace, experience, salary, contact_email, posted_at, expires_at)
+values
+  ('queue-engineer-example-post', 'Queue Engineer', 'Example Post', 'Keeps letters moving: at least once, never twice.', 'engineering', 'full-time', 'https://example.com/jobs/queue-engineer', 'active', 'featured', 'Example City', 'Hybrid', 'intermediate', '70,000 to 90,000 a year', 'jobs@example.com', '2026-11-10T09:00:00Z', '2026-12-10T09:00:00Z'),
+  ('documentation-editor-sample-press', 'Documentation Editor', 'Sample Press', 'Writes the page a tired person needs at night.', 'education', 'part-time', 'https://example.org/jobs/editor', 'pending_payment', 'standard', null, 'Remote', 'beginner', null, 'work@example.org', null, null)
+on conflict (slug) do nothing;
+
+-- The directory above is as old as it says: nothing of it is news. now() is this transaction's own time, so work
+-- that anybody else waits for stays.
+delete from public.outbox where created_at = now();

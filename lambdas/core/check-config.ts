@@ -1,7 +1,8 @@
-import { z } from "zod";
+import * as z from "zod";
+import { flags } from "../../registry/flags.ts";
 import { providers } from "../../registry/providers.ts";
 import { schedules } from "../../registry/schedules.ts";
-import { emailAddress } from "./messages.ts";
+import { emailAddress } from "./email-address.ts";
 import { mapRecord } from "./record.ts";
 import type { SegmentName, StationConfig, TopicName } from "./station.ts";
 
@@ -18,8 +19,8 @@ export class InvalidConfig extends Error {
 
   constructor(problems: readonly ConfigProblem[]) {
     const lines = problems.map(({ path, message }) => `  ${path || "config"}: ${message}`);
-    const mistakes = problems.length === 1 ? "a mistake" : `${problems.length} mistakes`;
-    super(`station.config.ts has ${mistakes}. Correct it and start again:\n${lines.join("\n")}`);
+    const mistakes = problems.length === 1 ? "a mistake. Correct it" : `${problems.length} mistakes. Correct them`;
+    super(`station.config.ts has ${mistakes} and start again:\n${lines.join("\n")}`);
     this.problems = problems;
   }
 }
@@ -70,6 +71,8 @@ const segmentNames = {
   "low-engagement": uuid,
 } satisfies Record<SegmentName, z.ZodType>;
 
+const githubName = z.string(expected("a name")).regex(/^[\w.-]{1,100}$/, "must be a name as GitHub has it in its URLs");
+
 const stationConfig: z.ZodType<StationConfig> = object({
   brand: object({
     name: line,
@@ -99,6 +102,21 @@ const stationConfig: z.ZodType<StationConfig> = object({
     mode: oneOf(["broadcast", "batch"]),
     onEmpty: oneOf(["skip", "send"]),
   }),
+  changelog: object({ owner: githubName, repository: githubName, branch: line }),
+  discord: object({
+    channels: z.array(
+      oneOf(["jobs", "submissions", "announcements", "changelog", "errors"]),
+      expected("a list of channels"),
+    ),
+  }),
+  embeddings: object({
+    baseUrl: webUrl,
+    model: line,
+    dimensions: z.int(expected("a whole number")).min(1, "must be at least 1").max(16_000, "must be at most 16,000"),
+    shortens: z.boolean(expected("true or false")),
+  }),
+  site: object({ revalidateSecretIn: oneOf(["header", "body"]) }),
+  captcha: object({ onSubscribe: z.boolean(expected("true or false")).exactOptional() }).exactOptional(),
   schedules: object(
     mapRecord(schedules, () =>
       object({
@@ -114,6 +132,7 @@ const stationConfig: z.ZodType<StationConfig> = object({
       }).exactOptional(),
     ),
   ).exactOptional(),
+  flags: object(mapRecord(flags, () => z.boolean(expected("true or false")).exactOptional())).exactOptional(),
   alarms: object({ email: emailAddress.exactOptional() }).exactOptional(),
   logs: object({
     retentionDays: z.literal([7, 14, 30, 90, 365], "must be 7, 14, 30, 90 or 365").exactOptional(),

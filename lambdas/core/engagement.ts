@@ -3,12 +3,13 @@ import type { SegmentName } from "./station.ts";
 /** Where a score starts before anything is known of the subscriber; scores lie in 0..100. */
 const baseScore = 50;
 
-const sourceBonus: Record<string, number> = { post_copy: 15, inline: 10, footer: 5, modal: -5 };
-const copyBonus: Record<string, number> = { code: 10, markdown: 5, llmstxt: 5 };
+// Maps, since both are looked up by what a stranger sent: an object also answers to "constructor".
+const sourceBonus = new Map(Object.entries({ post_copy: 15, inline: 10, footer: 5, modal: -5 }));
+const copyBonus = new Map(Object.entries({ code: 10, markdown: 5, llmstxt: 5 }));
 
 /** How interested somebody is at sign-up, judged by where and with what they signed up. */
 export function initialScore(source: string | null | undefined, copyType: string | null | undefined): number {
-  const score = baseScore + (sourceBonus[source ?? ""] ?? 0) + (copyBonus[copyType ?? ""] ?? 0);
+  const score = baseScore + (sourceBonus.get(source ?? "") ?? 0) + (copyBonus.get(copyType ?? "") ?? 0);
   return Math.min(100, Math.max(0, score));
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { messageId } from "./messages.ts";
 
 /** States of one business key. `parked` waits for a webhook or an operator; `refused` will never be sent. */
 export type LedgerStatus =
@@ -18,6 +19,8 @@ export interface LedgerRecord {
   payloadHash: string;
   /** When the first call was made; Resend remembers its idempotency key for 24 h from here. */
   firstAttemptMs: number | null;
+  /** How many calls were begun; an attempt that finds another number afterwards was not the only one. */
+  attempts: number;
   /** The provider's id of each mail, in order; null for one that it refused. */
   providerIds: (string | null)[];
   reason: string | null;
@@ -63,6 +66,9 @@ export function nextLedgerStep(
       return { kind: "send" };
   }
 }
+
+/** The tag a mail carries of its key. Tags take letters, digits, `_` and `-` only, so it is the key's hash. */
+export const ledgerTag = (key: string): string => messageId("ledger", key);
 
 /** The hash a payload is recognised by. Key order is the order in which the code builds it. */
 export function hashPayload(payload: unknown): string {

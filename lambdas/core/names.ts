@@ -7,6 +7,9 @@ export const queueUrlVariable = (queue: string) => `QUEUE_URL_${upperSnake(queue
 /** Environment variable that tells a function where a queue's dead letters are, to look at or to send to. */
 export const deadLetterUrlVariable = (queue: string) => `DEAD_LETTER_URL_${upperSnake(queue)}`;
 
+/** Name, address or ARN of the dead-letter queue that belongs to the queue with this one. */
+export const deadLetterNameOf = (queue: string): string => queue.replace(/(\.fifo)?$/, "-dlq$1");
+
 /** Environment variable that tells a function which state machine a workflow is. */
 export const workflowArnVariable = (workflow: string) => `WORKFLOW_ARN_${upperSnake(workflow)}`;
 

@@ -15,6 +15,19 @@ export class ProviderUnavailable extends Error {
   override name = "ProviderUnavailable";
 }
 
+/** No connection came about, so the call was certainly not carried out. */
+export class ProviderUnreachable extends ProviderUnavailable {
+  override name = "ProviderUnreachable";
+}
+
+/**
+ * The provider did not let us in, or does not know what we ask for: our key or our deployment is at fault, not the
+ * message. Nothing was carried out. It is tried again and counted, so that a mended key or migration is still in time.
+ */
+export class ProviderMisconfigured extends Error {
+  override name = "ProviderMisconfigured";
+}
+
 /** The provider understood and said no; the same call will be refused again. */
 export class ProviderRefused extends PermanentFailure {
   override name = "ProviderRefused";

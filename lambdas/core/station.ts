@@ -1,3 +1,4 @@
+import { type FlagName, type FlagRecord, flags } from "../../registry/flags.ts";
 import { type ProviderName, type ProviderRecord, providers } from "../../registry/providers.ts";
 import { type QueueName, type QueueRecord, queues } from "../../registry/queues.ts";
 import { type RouteName, type RouteRecord, routes } from "../../registry/routes.ts";
@@ -42,6 +43,8 @@ export type TopicName =
 
 export type SegmentName = "newsletter" | "high-engagement" | "medium-engagement" | "low-engagement";
 
+export type DiscordChannel = "jobs" | "submissions" | "announcements" | "changelog" | "errors";
+
 /** How a digest leaves: one broadcast for any audience, or batches of single mails through the ledger. */
 export type DigestMode = "broadcast" | "batch";
 
@@ -66,10 +69,31 @@ export interface StationConfig {
     /** What an empty week does: no mail and an alarm, or a mail that says so. */
     onEmpty: "skip" | "send";
   };
+  /** The repository on GitHub whose commits the changelog tells of, and the branch that is released from. */
+  changelog: { owner: string; repository: string; branch: string };
+  /** Channels that are posted to; each needs its webhook among the secrets. */
+  discord: { channels: DiscordChannel[] };
+  /** The model at the OpenAI-style endpoint and the length of its vectors; another length is refused. */
+  embeddings: {
+    /** Without `/v1`. */
+    baseUrl: string;
+    model: string;
+    dimensions: number;
+    /** The model can make its vectors shorter: it is asked for `dimensions`. */
+    shortens: boolean;
+  };
+  /** Where the site's revalidate endpoint looks for the secret: header `x-revalidate-secret`, or `secret` in the body. */
+  site: { revalidateSecretIn: "header" | "body" };
+  captcha?: {
+    /** Whether a visitor must solve the challenge to subscribe, as for the contact form. */
+    onSubscribe?: boolean;
+  };
   /** Overrides of `registry/schedules.ts` by name. */
   schedules?: Partial<Record<ScheduleName, { expression?: string; enabled?: boolean }>>;
   /** Overrides of `registry/providers.ts` by name. */
   limits?: Partial<Record<ProviderName, { callsPerSecond?: number }>>;
+  /** Flags of `registry/flags.ts` that are on from deployment; the others are off until somebody flips them. */
+  flags?: Partial<Record<FlagName, boolean>>;
   alarms?: { email?: string };
   logs?: { retentionDays?: 7 | 14 | 30 | 90 | 365; level?: "DEBUG" | "INFO" | "WARN" | "ERROR" };
 }
@@ -83,17 +107,22 @@ export interface Station {
   schedules: Record<ScheduleName, ScheduleRecord & { enabled: boolean }>;
   providers: Record<ProviderName, ProviderRecord>;
   signals: Record<SignalName, SignalRecord>;
+  /** `on`: until the operator flips it. */
+  flags: Record<FlagName, FlagRecord & { on: boolean }>;
 }
 
 /** The only place where `station.config.ts` meets `registry/`. */
 export function resolveStation(config: StationConfig): Station {
   return {
     config,
-    routes,
+    routes: config.captcha?.onSubscribe
+      ? { ...routes, "email-subscribe": { ...routes["email-subscribe"], auth: routes["email-contact"].auth } }
+      : routes,
     queues,
     workflows,
     schedules: mapRecord(schedules, (record, name) => ({ enabled: true, ...record, ...config.schedules?.[name] })),
     providers: mapRecord(providers, (record, name) => ({ ...record, ...config.limits?.[name] })),
     signals,
+    flags: mapRecord(flags, (record, name) => ({ ...record, on: config.flags?.[name] ?? false })),
   };
 }

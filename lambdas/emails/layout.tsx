@@ -13,7 +13,7 @@ import {
 } from "@react-email/components";
 import type { ReactNode } from "react";
 import type { Brand } from "../core/station.ts";
-import { CallToAction } from "./blocks.tsx";
+import { CallToAction, type Target } from "./blocks.tsx";
 import { type Campaign, siteLink } from "./links.ts";
 import { MailContext } from "./mail.ts";
 import { type Palette, type Theme, themeOf } from "./theme.ts";
@@ -31,11 +31,14 @@ interface LayoutProps {
   preview: string;
   title: string;
   lead: string;
-  callToAction: { label: string; path: string };
+  /** `null` in a mail that asks for nothing. */
+  callToAction: ({ label: string } & Target) | null;
   /** `null` when the mail is one broadcast for everybody. */
   recipient: string | null;
-  /** A URL, or the provider's own variable in a broadcast. */
-  unsubscribeUrl: string;
+  /** A URL, or the provider's own variable in a broadcast; `null` when the mail needs no consent. */
+  unsubscribeUrl: string | null;
+  /** Why the recipient gets this mail, in words that follow "because". Left out: the subscription. */
+  because?: string;
   children: ReactNode;
 }
 
@@ -75,7 +78,7 @@ export function Layout({ brand, campaign, subject, preview, title, lead, callToA
                   {lead}
                 </Text>
                 {children}
-                <CallToAction {...callToAction} />
+                {callToAction === null ? null : <CallToAction {...callToAction} />}
               </Column>
             </Row>
             <Footer brand={brand} palette={light} {...to} />
@@ -110,25 +113,25 @@ interface FooterProps {
   brand: Brand;
   palette: Palette;
   recipient: string | null;
-  unsubscribeUrl: string;
+  unsubscribeUrl: string | null;
+  because?: string;
 }
 
-function Footer({ brand, palette, recipient, unsubscribeUrl }: FooterProps) {
+function Footer({ brand, palette, recipient, unsubscribeUrl, because }: FooterProps) {
   const small = { color: palette.pageMuted, fontSize: "13px", lineHeight: "20px" };
-  const reason =
-    recipient === null
-      ? `You get this mail because you subscribed to ${brand.name}.`
-      : `This mail was sent to ${recipient} because you subscribed to ${brand.name}.`;
+  const what = recipient === null ? "You get this mail" : `This mail was sent to ${recipient}`;
   return (
     <Section style={{ padding: "20px 4px 0", overflowWrap: "anywhere" }}>
       <Text className="page-muted" style={{ ...small, margin: "0 0 8px" }}>
-        {reason}
+        {`${what} because ${because ?? `you subscribed to ${brand.name}`}.`}
       </Text>
-      <Text className="page-muted" style={{ ...small, margin: "0 0 8px" }}>
-        <Link className="page-muted" href={unsubscribeUrl} style={{ ...small, textDecoration: "underline" }}>
-          Unsubscribe
-        </Link>
-      </Text>
+      {unsubscribeUrl === null ? null : (
+        <Text className="page-muted" style={{ ...small, margin: "0 0 8px" }}>
+          <Link className="page-muted" href={unsubscribeUrl} style={{ ...small, textDecoration: "underline" }}>
+            Unsubscribe
+          </Link>
+        </Text>
+      )}
       <Text className="page-muted" style={{ ...small, margin: 0 }}>
         {brand.postalAddress}
       </Text>

@@ -22,3 +22,11 @@ export function siteLink(brand: Brand, path: string, { medium, campaign, content
   if (content !== undefined) url.searchParams.set("utm_content", content);
   return url.href;
 }
+
+/** Campaign of the mails that answer something one person did; `content` tells them apart. */
+export function transactionalCampaign(
+  campaign: "account" | "jobs" | "contact" | "collections",
+  content: string,
+): Campaign {
+  return { medium: "transactional", campaign, content };
+}

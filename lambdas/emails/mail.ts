@@ -15,6 +15,12 @@ export interface Subscriber {
   unsubscribeUrl: string;
 }
 
+/** What a mail to one person is made of when it answers something that person did; it has no unsubscribe link. */
+export interface Transactional<Data> {
+  to: string;
+  data: Data;
+}
+
 /** What every block inside a layout needs to know of the mail around it. */
 export interface MailContextValue {
   brand: Brand;

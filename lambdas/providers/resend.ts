@@ -2,6 +2,7 @@ import { type ErrorResponse, Resend, type Response } from "resend";
 import type { ContactProperties } from "../../registry/contact-properties.ts";
 import {
   IdempotencyMismatch,
+  ProviderMisconfigured,
   ProviderRefused,
   ProviderUnavailable,
   QuotaExceeded,
@@ -14,6 +15,8 @@ import type { Pacer, Urgency } from "../runtime/pacer.ts";
 export interface Mail {
   from: string;
   to: string;
+  /** Where an answer goes, when not to `from`. */
+  replyTo?: string;
   subject: string;
   html: string;
   text: string;
@@ -132,15 +135,17 @@ export function createResend({ apiKey, baseUrl, timeoutMs, pacer, now }: ResendO
     const what = `Resend ${operation}: ${name}: ${message}`;
     if (quotaErrors.includes(name)) {
       const untilMs = endOfPeriod(name, now());
-      await pacer.pause(untilMs);
+      await pacer.pause(untilMs, "announced");
       return new QuotaExceeded(what, untilMs);
     }
     if (statusCode === 429) {
       const seconds = Number(headers?.["retry-after"]) || defaultPauseSeconds;
       const untilMs = now() + seconds * 1000;
-      await pacer.pause(untilMs);
+      await pacer.pause(untilMs, "overrun");
       return new RateLimited(what, untilMs);
     }
+    // 401 and 403 are about the key, its rights or the sending domain, never about one mail.
+    if (statusCode === 401 || statusCode === 403) return new ProviderMisconfigured(what);
     if (name === "invalid_idempotent_request") return new IdempotencyMismatch(what);
     if (statusCode === null || statusCode >= 500 || name === "concurrent_idempotent_requests")
       return new ProviderUnavailable(what);
@@ -170,7 +175,8 @@ export function createResend({ apiKey, baseUrl, timeoutMs, pacer, now }: ResendO
         client.batch.send(mails, { ...request, idempotencyKey, batchValidation: "permissive" }),
       );
       const accepted = data.map(({ id }) => id);
-      const refused = new Map(errors.map(({ index, message }) => [index, message]));
+      // A strict answer has no `errors`; nor, perhaps, one without any.
+      const refused = new Map((errors ?? []).map(({ index, message }) => [index, message]));
       return mails.map((_, index) => {
         const reason = refused.get(index);
         if (reason === undefined) return accepted.shift() ?? null;

@@ -1,14 +1,14 @@
 import { createClient, type PostgrestError } from "@supabase/supabase-js";
-import { z } from "zod";
+import * as z from "zod";
 import { InvalidInput, PermanentFailure } from "../core/outcome.ts";
-import { ProviderUnavailable } from "../core/provider-failure.ts";
+import { ProviderMisconfigured, ProviderUnavailable } from "../core/provider-failure.ts";
 import { correlationId, log } from "../runtime/logger.ts";
 
 /** The database, as the station uses it: functions only, each checked against the shape it must answer with. */
 export interface SupabaseProvider {
   /**
    * Calls a database function and parses its answer. Throws InvalidInput or PermanentFailure when the database
-   * refuses the arguments, ProviderUnavailable when it did not answer: then the effect may or may not have happened,
+   * refuses the arguments, ProviderMisconfigured when it knows no such function or key, ProviderUnavailable when it did not answer: then the effect may or may not have happened,
    * which every function here bears.
    */
   call<S extends z.ZodType>(rpcName: string, args: Record<string, unknown>, answer: S): Promise<z.infer<S>>;
@@ -71,11 +71,16 @@ function rowCount(data: unknown): number {
   return Array.isArray(data) ? data.length : 1;
 }
 
-/** Postgres classes: 22 bad values, 23 broken constraints, 42 unknown or forbidden; PGRST2xx: no such function. */
+/**
+ * Postgres classes: 22 bad values, 23 broken constraints, P0001 a function's own refusal. 42 (unknown or forbidden),
+ * PGRST2xx (no such function) and PGRST3xx (key not accepted) are no message's fault: a migration is not applied yet,
+ * PostgREST has not noticed it, or a key was rotated.
+ */
 function failureOf(rpcName: string, error: PostgrestError, status: number): Error {
   const what = `Database function ${rpcName} failed with ${error.code || status}: ${error.message}`;
   if (/^22/.test(error.code)) return new InvalidInput(what);
-  if (/^(23|42|P0001|PGRST2)/.test(error.code)) return new PermanentFailure(what);
+  if (/^(23|P0001)/.test(error.code)) return new PermanentFailure(what);
+  if (/^(42|PGRST[23])/.test(error.code) || status === 401) return new ProviderMisconfigured(what);
   return new ProviderUnavailable(what);
 }
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { SupabaseProvider } from "../providers/supabase.ts";
 import { jsonReply } from "./door/reply.ts";
 import type { Route } from "./door/zone.ts";

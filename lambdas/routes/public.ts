@@ -4,6 +4,7 @@ import { createMessageSender } from "../runtime/message-sender.ts";
 import { createQueueInspector } from "../runtime/queue-inspector.ts";
 import { now, realSupabase, realTable } from "../runtime/real-parts.ts";
 import { createZone } from "./door/zone.ts";
+import { emailContact } from "./email-contact.ts";
 import { emailCount } from "./email-count.ts";
 import { emailSubscribe } from "./email-subscribe.ts";
 import { emailUnsubscribe, unsubscribeProblem } from "./email-unsubscribe.ts";
@@ -14,7 +15,7 @@ import { realDoor } from "./real-door.ts";
 export const handler = createZone(async () => {
   const table = realTable();
   const sender = createMessageSender(queueUrl);
-  const { brand } = station.config;
+  const { brand, senders } = station.config;
   return {
     ...realDoor(table),
     problemPages: { "email-unsubscribe": unsubscribeProblem(brand) },
@@ -22,6 +23,9 @@ export const handler = createZone(async () => {
       "email-subscribe": lazy(async () => emailSubscribe({ sender, now })),
       "email-unsubscribe": lazy(async () => emailUnsubscribe({ sender, brand, now })),
       "email-count": lazy(async () => emailCount({ supabase: await realSupabase(), now })),
+      "email-contact": lazy(async () =>
+        emailContact({ supabase: await realSupabase(), sender, team: senders.team, now }),
+      ),
       health: lazy(async () =>
         health({ inspector: createQueueInspector({ urlOf: queueUrl, deadLetterUrlOf: deadLetterUrl, table }) }),
       ),

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { z } from "zod";
+import * as z from "zod";
 import type { WorkflowName } from "../../registry/workflows.ts";
 import { messageId } from "../core/messages.ts";
 import type { WorkflowStarter } from "../runtime/workflow-starter.ts";
@@ -7,7 +7,7 @@ import { acceptedReply } from "./door/reply.ts";
 import { parsedBody } from "./door/request.ts";
 import type { Route } from "./door/zone.ts";
 
-const wish = z.object({
+export const runWish = z.object({
   /** When the run is due; now, unless a run that was missed is made up for. */
   scheduled_time: z.iso.datetime({ offset: true }).optional(),
   mode: z.enum(["broadcast", "batch"]).optional(),
@@ -17,7 +17,7 @@ const wish = z.object({
 export const startRun =
   (workflow: WorkflowName, { workflows, now }: { workflows: WorkflowStarter; now: () => number }): Route =>
   async (request) => {
-    const { scheduled_time, mode } = request.body.byteLength > 0 ? parsedBody(request, wish) : {};
+    const { scheduled_time, mode } = request.body.byteLength > 0 ? parsedBody(request, runWish) : {};
     const key = request.headers["idempotency-key"];
     const name = key ? messageId(`start/${workflow}`, key) : randomUUID();
     await workflows.start(workflow, name, {

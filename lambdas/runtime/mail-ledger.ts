@@ -1,7 +1,8 @@
-import { z } from "zod";
-import { hashPayload, type LedgerRecord, type LedgerStatus, nextLedgerStep } from "../core/ledger.ts";
+import * as z from "zod";
+import { hashPayload, type LedgerRecord, type LedgerStatus, ledgerTag, nextLedgerStep } from "../core/ledger.ts";
 import { Deferred, PermanentFailure } from "../core/outcome.ts";
-import { IdempotencyMismatch } from "../core/provider-failure.ts";
+import { IdempotencyMismatch, ProviderMisconfigured } from "../core/provider-failure.ts";
+import { type MailFate, replaceableBy } from "../core/resend-event.ts";
 import { log } from "./logger.ts";
 import { signal } from "./metrics.ts";
 import { expiryAfter, type StateTable } from "./state-table.ts";
@@ -29,6 +30,15 @@ export type SendResult =
 export interface MailLedger {
   send(send: Send): Promise<SendResult>;
   read(key: string): Promise<LedgerRecord | undefined>;
+  /**
+   * Records what the provider's webhook says of a mail, found by its tag `ledger`; also settles a parked or unanswered
+   * send. `batch` for one of several mails under a key: their fates are in the database, by address.
+   */
+  settle(
+    tag: string,
+    fate: MailFate,
+    providerId: string | null,
+  ): Promise<"settled" | "unchanged" | "unknown" | "batch">;
 }
 
 const stored = z.object({
@@ -36,40 +46,53 @@ const stored = z.object({
   status: z.enum(["claimed", "sending", "accepted", "delivered", "bounced", "complained", "refused", "parked"]),
   payloadHash: z.string(),
   firstAttemptMs: z.number().nullable(),
+  attempts: z.int(),
   providerIds: z.array(z.string().nullable()),
   reason: z.string().nullable(),
 }) satisfies z.ZodType<LedgerRecord>;
+
+/** Leads from the tag that a mail carries to its record. */
+const pointer = z.object({ key: z.string(), mails: z.int() });
 
 const unsettled = "#status IN (:claimed, :sending)";
 const unsettledValues = { ":claimed": "claimed", ":sending": "sending" };
 
 export function createMailLedger({ table, now }: { table: StateTable; now: () => number }): MailLedger {
   const itemKey = (key: string) => ({ pk: `ledger#${key}`, sk: "mail" });
+  const pointerKey = (tag: string) => ({ pk: `ledger-tag#${tag}`, sk: "mail" });
 
   const read = async (key: string): Promise<LedgerRecord | undefined> => {
     const item = await table.get(itemKey(key));
     return item ? stored.parse(item) : undefined;
   };
 
-  const claim = async (key: string, payloadHash: string): Promise<LedgerRecord> => {
+  const claim = async ({ key, payload }: Send, payloadHash: string): Promise<LedgerRecord> => {
     const record: LedgerRecord = {
       key,
       status: "claimed",
       payloadHash,
       firstAttemptMs: null,
+      attempts: 0,
       providerIds: [],
       reason: null,
     };
-    const claimed = await table.put(
-      itemKey(key),
-      { ...record, expiresAt: expiryAfter(now(), keptDays) },
-      { expression: "attribute_not_exists(pk)" },
-    );
+    const expiresAt = expiryAfter(now(), keptDays);
+    // First, so that no mail leaves that its webhooks could not find.
+    await table.put(pointerKey(ledgerTag(key)), { key, mails: Array.isArray(payload) ? payload.length : 1, expiresAt });
+    const claimed = await table.create(itemKey(key), { ...record, expiresAt });
     return claimed ? record : ((await read(key)) ?? record);
   };
 
-  /** Moves an unsettled record on; false when somebody else settled it meanwhile. */
-  const move = async (key: string, status: LedgerStatus, fields: Partial<LedgerRecord>): Promise<boolean> => {
+  /**
+   * Moves an unsettled record on; false when somebody else settled it meanwhile. With `attempts`, also when
+   * another attempt was begun since.
+   */
+  const move = async (
+    key: string,
+    status: LedgerStatus,
+    fields: Partial<LedgerRecord>,
+    attempts?: number,
+  ): Promise<boolean> => {
     const changes: Record<string, unknown> = { ...fields, expiresAt: expiryAfter(now(), keptDays) };
     const updated = await table.update(
       itemKey(key),
@@ -77,14 +100,18 @@ export function createMailLedger({ table, now }: { table: StateTable; now: () =>
         expression: `SET #status = :status, ${Object.keys(changes)
           .map((name) => `#${name} = :${name}`)
           .join(", ")}`,
-        names: { "#status": "status", ...Object.fromEntries(Object.keys(changes).map((name) => [`#${name}`, name])) },
+        names: {
+          "#status": "status",
+          ...Object.fromEntries(Object.keys(changes).map((name) => [`#${name}`, name])),
+        },
         values: {
           ...unsettledValues,
           ":status": status,
+          ...(attempts === undefined ? {} : { ":known": attempts }),
           ...Object.fromEntries(Object.entries(changes).map(([name, value]) => [`:${name}`, value])),
         },
       },
-      unsettled,
+      attempts === undefined ? unsettled : `${unsettled} AND attempts = :known`,
     );
     return updated !== undefined;
   };
@@ -96,19 +123,24 @@ export function createMailLedger({ table, now }: { table: StateTable; now: () =>
   };
 
   const attempt = async (record: LedgerRecord, { key, payload, acquire, call }: Send): Promise<SendResult> => {
-    await acquire();
     const firstAttemptMs = record.firstAttemptMs ?? now();
     const payloadHash = hashPayload(payload);
-    if (!(await move(key, "sending", { firstAttemptMs, payloadHash }))) return settledBy(await read(key), key);
+    const attempts = record.attempts + 1;
+    // Lost to another attempt at the same key: what that one recorded decides what may happen now.
+    if (!(await move(key, "sending", { firstAttemptMs, payloadHash, attempts }, record.attempts)))
+      return send({ key, payload, call, acquire });
     try {
+      // Right before the call: whatever came between would arrive at the provider as jitter.
+      await acquire();
       const providerIds = await call(key);
       await move(key, "accepted", { providerIds });
       log.info("mail.accepted", { ledgerKey: key, providerIds: providerIds.slice(0, 3), mails: providerIds.length });
       return { outcome: "accepted", providerIds };
     } catch (error) {
       // The provider said that it did not take the mail, so this attempt may be forgotten - but not an earlier one.
-      if (error instanceof Deferred && record.firstAttemptMs === null)
-        await move(key, "claimed", { firstAttemptMs: null });
+      const nothingSent = error instanceof Deferred || error instanceof ProviderMisconfigured;
+      if (nothingSent && record.firstAttemptMs === null)
+        await move(key, "claimed", { firstAttemptMs: null, attempts: attempts + 1 }, attempts);
       if (error instanceof IdempotencyMismatch) return park(key, error.message);
       if (error instanceof PermanentFailure) await move(key, "refused", { reason: error.message });
       throw error;
@@ -122,20 +154,43 @@ export function createMailLedger({ table, now }: { table: StateTable; now: () =>
     return { outcome: "already-sent", providerIds: record.providerIds };
   };
 
-  return {
-    read,
-    async send(send) {
-      const payloadHash = hashPayload(send.payload);
-      const record = (await read(send.key)) ?? (await claim(send.key, payloadHash));
-      const step = nextLedgerStep(record, { payloadHash, nowMs: now() });
-      switch (step.kind) {
-        case "send":
-          return attempt(record, send);
-        case "park":
-          return park(send.key, step.reason);
-        default:
-          return settledBy(record, send.key);
-      }
-    },
+  const send = async (wanted: Send): Promise<SendResult> => {
+    const payloadHash = hashPayload(wanted.payload);
+    const record = (await read(wanted.key)) ?? (await claim(wanted, payloadHash));
+    const step = nextLedgerStep(record, { payloadHash, nowMs: now() });
+    switch (step.kind) {
+      case "send":
+        return attempt(record, wanted);
+      case "park":
+        return park(wanted.key, step.reason);
+      default:
+        return settledBy(record, wanted.key);
+    }
   };
+
+  const settle: MailLedger["settle"] = async (tag, fate, providerId) => {
+    const found = await table.get(pointerKey(tag));
+    if (!found) return "unknown";
+    const { key, mails } = pointer.parse(found);
+    if (mails > 1) return "batch";
+    const replaceable = replaceableBy(fate).map((status, index) => [`:old${index}`, status] as const);
+    const updated = await table.update(
+      itemKey(key),
+      {
+        expression: "SET #status = :fate, #expiresAt = :expiresAt, #providerIds = :providerIds",
+        names: { "#status": "status", "#expiresAt": "expiresAt", "#providerIds": "providerIds" },
+        values: {
+          ":fate": fate,
+          ":expiresAt": expiryAfter(now(), keptDays),
+          ":providerIds": [providerId],
+          ...Object.fromEntries(replaceable),
+        },
+      },
+      `#status IN (${replaceable.map(([name]) => name).join(", ")})`,
+    );
+    if (updated) log.info("mail.settled", { ledgerKey: key, fate });
+    return updated ? "settled" : "unchanged";
+  };
+
+  return { read, send, settle };
 }

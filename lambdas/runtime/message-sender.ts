@@ -3,11 +3,13 @@ import { type QueueName, queues } from "../../registry/queues.ts";
 import { contracts, type Envelope, type Payload } from "../core/messages.ts";
 import { InvalidInput } from "../core/outcome.ts";
 
-/** SQS takes ten messages and 1 MiB per batch. */
+/** SQS takes ten messages and 1 MiB per batch; one message may fill it. */
 const batchLimit = { messages: 10, bytes: 1_048_576 };
+/** Batches on their way at once: ten thousand messages must leave before the caller's patience ends. */
+const concurrentBatches = 20;
 
 export interface MessageSender {
-  /** Puts messages on a queue; answers the indexes of those that SQS refused, with its reason. */
+  /** Puts messages on a queue; answers the indexes of those that are too large or that SQS refused, with the reason. */
   sendAll<Q extends QueueName>(
     queue: Q,
     envelopes: Envelope<Payload<Q>>[],
@@ -16,7 +18,7 @@ export interface MessageSender {
   send<Q extends QueueName>(queue: Q, envelope: Envelope<Payload<Q>>, delaySeconds?: number): Promise<void>;
 }
 
-/** @param urlOf address of a queue. A message that breaks its contract is refused here: InvalidInput. */
+/** @param urlOf address of a queue. A message that breaks its contract or is too large is refused here: InvalidInput. */
 export function createMessageSender(urlOf: (queue: QueueName) => string, client = new SQSClient()): MessageSender {
   const entryOf = <Q extends QueueName>(queue: Q, envelope: Envelope<Payload<Q>>) => {
     const checked = contracts[queue].safeParse(envelope.payload);
@@ -29,10 +31,13 @@ export function createMessageSender(urlOf: (queue: QueueName) => string, client 
   };
   return {
     async send(queue, envelope, delaySeconds) {
+      const entry = entryOf(queue, envelope);
+      const size = Buffer.byteLength(entry.MessageBody);
+      if (size > batchLimit.bytes) throw new InvalidInput(`Message for ${queue} ${tooLarge(size)}`);
       await client.send(
         new SendMessageCommand({
           QueueUrl: urlOf(queue),
-          ...entryOf(queue, envelope),
+          ...entry,
           ...(delaySeconds ? { DelaySeconds: delaySeconds } : {}),
         }),
       );
@@ -40,15 +45,28 @@ export function createMessageSender(urlOf: (queue: QueueName) => string, client 
     async sendAll(queue, envelopes) {
       const entries = envelopes.map((envelope, index) => ({ Id: String(index), ...entryOf(queue, envelope) }));
       const refused: { index: number; reason: string }[] = [];
-      for (const Entries of inBatches(entries)) {
-        const { Failed } = await client.send(new SendMessageBatchCommand({ QueueUrl: urlOf(queue), Entries }));
-        for (const { Id, Code, Message } of Failed ?? [])
-          refused.push({ index: Number(Id), reason: Message ?? Code ?? "" });
-      }
+      const fitting = entries.filter(({ Id, MessageBody }) => {
+        const size = Buffer.byteLength(MessageBody);
+        if (size > batchLimit.bytes) refused.push({ index: Number(Id), reason: tooLarge(size) });
+        return size <= batchLimit.bytes;
+      });
+      const batches = inBatches(fitting).values();
+      const sendRest = async () => {
+        for (const Entries of batches) {
+          const { Failed } = await client.send(new SendMessageBatchCommand({ QueueUrl: urlOf(queue), Entries }));
+          for (const { Id, Code, Message } of Failed ?? [])
+            refused.push({ index: Number(Id), reason: Message ?? Code ?? "" });
+        }
+      };
+      // On a FIFO queue the order of sending is the order of the group.
+      const lanes = queues[queue].fifo ? 1 : concurrentBatches;
+      await Promise.all(Array.from({ length: lanes }, sendRest));
       return refused;
     },
   };
 }
+
+const tooLarge = (bytes: number) => `has ${bytes} bytes with its envelope; SQS takes at most ${batchLimit.bytes}`;
 
 function inBatches<E extends { MessageBody: string }>(entries: E[]): E[][] {
   const batches: E[][] = [];

@@ -1,4 +1,4 @@
-import { messageId } from "../core/messages.ts";
+import { ledgerTag } from "../core/ledger.ts";
 import type { Brand, Senders } from "../core/station.ts";
 import { unsubscribeLink } from "../core/unsubscribe-link.ts";
 import { type EmailMessage, renderEmail } from "../emails/render.ts";
@@ -39,6 +39,3 @@ export async function newsletterMail(
     })),
   };
 }
-
-/** Tags take letters, digits, `_` and `-` only, so the key goes in as its hash. */
-export const ledgerTag = (ledgerKey: string): string => messageId("ledger", ledgerKey);

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { Deferred } from "../core/outcome.ts";
-import { decidePacing, type PacerState } from "../core/pacing.ts";
-import { log } from "./logger.ts";
+import { afterOverrun, decidePacing, leastJitterMs, type PacerState, usableEndMs } from "../core/pacing.ts";
+import { describeError, log } from "./logger.ts";
 import type { StateTable } from "./state-table.ts";
 
 /** Urgent: somebody waits for this one mail. Bulk: a run that takes its time. */
@@ -12,10 +12,13 @@ export type Urgency = "urgent" | "bulk";
 export interface Pacer {
   /** Resolves when one call may be made; throws Deferred when that is later than this function can wait. */
   acquire(urgency: Urgency): Promise<void>;
-  /** Takes the limit per second from an answer of the provider. */
+  /** Takes the limit per second from an answer of the provider. Never throws: the call it came from is done. */
   learn(callsPerSecond: number): Promise<void>;
-  /** Nobody calls before `untilMs`. */
-  pause(untilMs: number): Promise<void>;
+  /**
+   * Nobody calls before `untilMs`. An overrun means that paced calls still came too close together, so they are
+   * spread. Never throws, since the refusal that led to it is what the caller has to know.
+   */
+  pause(untilMs: number, why: "overrun" | "announced"): Promise<void>;
 }
 
 export interface PacerOptions {
@@ -26,7 +29,6 @@ export interface PacerOptions {
   now: () => number;
   /** Longest wait before a call is deferred; a function must not sit out a long pause. */
   maximumWaitMs?: number;
-  jitterMs?: number;
 }
 
 interface Waiter {
@@ -41,14 +43,12 @@ const stored = z.object({
   used: z.number(),
   limit: z.number(),
   pausedUntilMs: z.number(),
+  jitterMs: z.number(),
   version: z.number(),
 });
 
-/** Covers network jitter of 20 ms at no more than 2 % of the rate. */
-const defaultJitterMs = 20;
-
 export function createPacer(options: PacerOptions): Pacer {
-  const { provider, table, now, callsPerSecond, maximumWaitMs = 20_000, jitterMs = defaultJitterMs } = options;
+  const { provider, table, now, callsPerSecond, maximumWaitMs = 20_000 } = options;
   const key = { pk: "pacer", sk: provider };
   const waiters: Waiter[] = [];
   let pumping = false;
@@ -58,7 +58,7 @@ export function createPacer(options: PacerOptions): Pacer {
     const item = await table.get(key);
     return item
       ? stored.parse(item)
-      : { windowStartMs: 0, used: 0, limit: callsPerSecond, pausedUntilMs: 0, version: 0 };
+      : { windowStartMs: 0, used: 0, limit: callsPerSecond, pausedUntilMs: 0, jitterMs: leastJitterMs, version: 0 };
   };
 
   /** Stores the state unless somebody else changed it since it was read. */
@@ -83,9 +83,11 @@ export function createPacer(options: PacerOptions): Pacer {
   const pump = async () => {
     while (waiters.length > 0) {
       const state = known ?? (await read());
-      const decision = decidePacing(state, { wanted: waiters.length, nowMs: now(), jitterMs });
+      const decision = decidePacing(state, { wanted: waiters.length, nowMs: now() });
       if (decision.kind === "grant") {
         if (!(await store(decision.state, state.version))) continue;
+        // The table took so long that the calls would arrive in the provider's next window.
+        if (now() >= usableEndMs(decision.state)) continue;
         for (let granted = 0; granted < decision.granted; granted += 1) settle(nextWaiter());
         continue;
       }
@@ -117,6 +119,14 @@ export function createPacer(options: PacerOptions): Pacer {
       });
   };
 
+  const courteously = async (what: string, work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      log.warn("pacer.unwritable", { provider, what, ...describeError(error) });
+    }
+  };
+
   return {
     acquire(urgency) {
       return new Promise((resolve, reject) => {
@@ -124,20 +134,23 @@ export function createPacer(options: PacerOptions): Pacer {
         start();
       });
     },
-    async learn(limit) {
-      if (limit === known?.limit) return;
-      const state = await read();
-      if (state.limit === limit) return;
-      // Losing the race is fine: the winner's state leads to the same lesson on the next answer.
-      if (await store({ ...state, limit }, state.version)) log.info("pacer.learned", { provider, limit });
-    },
-    async pause(untilMs) {
-      for (let attempt = 0; attempt < 5; attempt += 1) {
+    learn: (limit) =>
+      courteously("learn", async () => {
+        if (limit === known?.limit) return;
         const state = await read();
-        if (state.pausedUntilMs >= untilMs) return;
-        if (await store({ ...state, pausedUntilMs: untilMs }, state.version)) break;
-      }
-      log.warn("pacer.paused", { provider, until: new Date(untilMs).toISOString() });
-    },
+        if (state.limit === limit) return;
+        // Losing the race is fine: the winner's state leads to the same lesson on the next answer.
+        if (await store({ ...state, limit }, state.version)) log.info("pacer.learned", { provider, limit });
+      }),
+    pause: (untilMs, why) =>
+      courteously("pause", async () => {
+        for (let attempt = 0; attempt < 5; attempt += 1) {
+          const state = await read();
+          if (state.pausedUntilMs >= untilMs) return;
+          const spread = why === "overrun" ? afterOverrun(state) : state;
+          if (await store({ ...spread, pausedUntilMs: untilMs }, state.version)) break;
+        }
+        log.warn("pacer.paused", { provider, until: new Date(untilMs).toISOString() });
+      }),
   };
 }

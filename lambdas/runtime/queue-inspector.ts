@@ -68,7 +68,8 @@ export function createQueueInspector(
       queue_length: depth?.waiting ?? null,
       in_flight: depth?.inFlight ?? null,
       delayed: depth?.delayed ?? null,
-      dead_letters: dead?.waiting ?? null,
+      // Somebody who looks at a dead letter hides it for a while; it is no less dead.
+      dead_letters: dead ? dead.waiting + dead.inFlight : null,
       last_success_at: record?.lastSuccessAt ?? null,
       error_streak: record?.errorStreak ?? null,
     };

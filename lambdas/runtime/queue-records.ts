@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { QueueName } from "../../registry/queues.ts";
 import { fingerprint } from "../core/failure.ts";
 import type { Envelope } from "../core/messages.ts";

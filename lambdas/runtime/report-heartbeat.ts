@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { HeartbeatProvider } from "../providers/heartbeat.ts";
 import { describeError, log } from "./logger.ts";
 import { signal } from "./metrics.ts";

@@ -31,6 +31,8 @@ export interface StateTable {
   get(key: ItemKey): Promise<Item | undefined>;
   /** Writes the whole item; false when the condition does not hold. */
   put(key: ItemKey, item: Item, condition?: Expression): Promise<boolean>;
+  /** Writes a new item; false when there is one already. One past its expiry counts as none. */
+  create(key: ItemKey, item: Item): Promise<boolean>;
   /** The item after the change; undefined when the condition does not hold. */
   update(key: ItemKey, change: Expression, condition?: string): Promise<Item | undefined>;
   remove(key: ItemKey): Promise<void>;
@@ -43,7 +45,26 @@ export function createStateTable(tableName: string, now: () => number, client = 
     ...(values ? { ExpressionAttributeValues: marshall(values, { removeUndefinedValues: true }) } : {}),
     ...(names ? { ExpressionAttributeNames: names } : {}),
   });
+  const put: StateTable["put"] = async (key, item, condition) => {
+    const written = await whenConditionHolds(
+      client.send(
+        new PutItemCommand({
+          TableName: tableName,
+          Item: { ...marshall(item, { removeUndefinedValues: true }), ...keyOf(key) },
+          ...(condition ? { ConditionExpression: condition.expression, ...parameters(condition) } : {}),
+        }),
+      ),
+    );
+    return written !== undefined;
+  };
   return {
+    put,
+    create: (key, item) =>
+      put(key, item, {
+        expression: "attribute_not_exists(#key) OR #expiry <= :now",
+        names: { "#key": tableKeys.partition, "#expiry": tableKeys.expiry },
+        values: { ":now": Math.floor(now() / 1000) },
+      }),
     async get(key) {
       const { Item: found } = await client.send(
         new GetItemCommand({ TableName: tableName, Key: keyOf(key), ConsistentRead: true }),
@@ -52,18 +73,6 @@ export function createStateTable(tableName: string, now: () => number, client = 
       const item = unmarshall(found);
       const expiry = item[tableKeys.expiry];
       return typeof expiry === "number" && expiry * 1000 <= now() ? undefined : item;
-    },
-    async put(key, item, condition) {
-      const written = await whenConditionHolds(
-        client.send(
-          new PutItemCommand({
-            TableName: tableName,
-            Item: { ...marshall(item, { removeUndefinedValues: true }), ...keyOf(key) },
-            ...(condition ? { ConditionExpression: condition.expression, ...parameters(condition) } : {}),
-          }),
-        ),
-      );
-      return written !== undefined;
     },
     async update(key, change, condition) {
       const updated = await whenConditionHolds(

@@ -1,6 +1,7 @@
 import type { Handler } from "aws-lambda";
-import { z } from "zod";
+import * as z from "zod";
 import { InvalidInput } from "../core/outcome.ts";
+import { secretsExpiry } from "./configuration.ts";
 import { lazy } from "./lazy.ts";
 import { log, withLogScope } from "./logger.ts";
 
@@ -26,7 +27,7 @@ export type Task = (input: Record<string, unknown>, context: TaskContext) => Pro
  * `Catch` in the definition match.
  */
 export function createTaskHandler<N extends string>(build: () => Promise<Record<N, Task>>): Handler {
-  const tasks = lazy(build);
+  const tasks = lazy(build, secretsExpiry);
   return async (event: unknown, context) => {
     const { task, execution, input } = taskEvent.parse(event);
     const correlationId = typeof input.correlationId === "string" ? input.correlationId : execution;

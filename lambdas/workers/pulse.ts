@@ -1,17 +1,19 @@
-import { z } from "zod";
+import * as z from "zod";
 import { segmentForScore } from "../core/engagement.ts";
 import { type Envelope, makeEnvelope, type Payload } from "../core/messages.ts";
-import { InvalidInput, type Settled } from "../core/outcome.ts";
+import { InvalidInput, PermanentFailure, type Settled } from "../core/outcome.ts";
+import type { Flags } from "../providers/flags.ts";
 import type { SupabaseProvider } from "../providers/supabase.ts";
 import { coalesce } from "../runtime/coalesce.ts";
 import { queueUrl } from "../runtime/configuration.ts";
 import { createMessageSender, type MessageSender } from "../runtime/message-sender.ts";
-import { now, realSupabase, realTable } from "../runtime/real-parts.ts";
+import { now, realFlags, realSupabase, realTable } from "../runtime/real-parts.ts";
 import { createWorker } from "../runtime/worker.ts";
 
 interface PulseParts {
   supabase: SupabaseProvider;
   sender: MessageSender;
+  flags: Flags;
   now: () => number;
 }
 
@@ -31,7 +33,9 @@ const inserted = z.object({
 
 /** Stores interactions, a whole batch in one call but each judged apart, and passes changed contacts on. */
 export function createPulseHandler(parts: PulseParts) {
-  const store = coalesce((messages: Pulse[]) => storeInteractions(parts, messages));
+  const store = coalesce(async (messages: Pulse[]) =>
+    (await parts.flags.isOn("pulse-one-by-one")) ? storeEach(parts, messages) : storeApart(parts, messages),
+  );
   return async (message: Pulse): Promise<Settled> => {
     const { error } = await store(message);
     if (error !== null) throw new InvalidInput(`Interaction ${message.id} was refused by the database: ${error}`);
@@ -39,10 +43,26 @@ export function createPulseHandler(parts: PulseParts) {
   };
 }
 
-async function storeInteractions(
-  { supabase, sender, now }: PulseParts,
-  messages: Pulse[],
-): Promise<{ error: string | null }[]> {
+type Stored = { error: string | null };
+
+/** When the database refuses the call as a whole, one message is to blame: alone, it cannot take the others with it. */
+async function storeApart(parts: PulseParts, messages: Pulse[]): Promise<Stored[]> {
+  try {
+    return await storeInteractions(parts, messages);
+  } catch (error) {
+    if (!(error instanceof InvalidInput || error instanceof PermanentFailure)) throw error;
+    if (messages.length === 1) return [{ error: error.message }];
+    return storeEach(parts, messages);
+  }
+}
+
+async function storeEach(parts: PulseParts, messages: Pulse[]): Promise<Stored[]> {
+  const stored: Stored[] = [];
+  for (const message of messages) stored.push(...(await storeApart(parts, [message])));
+  return stored;
+}
+
+async function storeInteractions({ supabase, sender, now }: PulseParts, messages: Pulse[]): Promise<Stored[]> {
   const { errors, touched } = await supabase.call(
     "batch_insert_user_interactions",
     {
@@ -72,5 +92,10 @@ async function storeInteractions(
 export const handler = createWorker("pulse", async () => ({
   table: realTable(),
   now,
-  handle: createPulseHandler({ supabase: await realSupabase(), sender: createMessageSender(queueUrl), now }),
+  handle: createPulseHandler({
+    supabase: await realSupabase(),
+    sender: createMessageSender(queueUrl),
+    flags: await realFlags(),
+    now,
+  }),
 }));

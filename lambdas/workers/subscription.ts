@@ -1,9 +1,9 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ContactProperties } from "../../registry/contact-properties.ts";
 import { initialScore, segmentForScore } from "../core/engagement.ts";
 import { primaryInterest, topicsForInterest } from "../core/interests.ts";
 import { type Envelope, makeEnvelope, type Payload } from "../core/messages.ts";
-import type { Settled } from "../core/outcome.ts";
+import { InvalidInput, type Settled } from "../core/outcome.ts";
 import type { StationConfig } from "../core/station.ts";
 import type { ResendProvider } from "../providers/resend.ts";
 import { nothing, type SupabaseProvider } from "../providers/supabase.ts";
@@ -42,10 +42,17 @@ const unsubscribed = z.object({ email: z.string().nullable(), changed: z.boolean
 
 /** Carries out what people ask for about their newsletter; every step may run again without a second effect. */
 export function createSubscriptionHandler(parts: SubscriptionParts) {
-  return async (message: Envelope<Payload<"subscription">>): Promise<Settled> =>
-    message.payload.kind === "subscribe"
-      ? subscribe(parts, message.payload, message)
-      : unsubscribe(parts, message.payload);
+  return async (message: Envelope<Payload<"subscription">>): Promise<Settled> => {
+    const { payload } = message;
+    switch (payload.kind) {
+      case "subscribe":
+        return subscribe(parts, payload, message);
+      case "unsubscribe":
+        return unsubscribe(parts, payload, message);
+      case "welcome":
+        return welcomeAgain(parts, payload.subscriptionId);
+    }
+  };
 }
 
 async function subscribe(parts: SubscriptionParts, wish: Subscribe, message: Envelope): Promise<Settled> {
@@ -134,7 +141,29 @@ async function syncContact(
     );
 }
 
-async function welcome({ ledger, resend, settings }: SubscriptionParts, subscription: Subscription): Promise<Settled> {
+const present = z.object({ email: z.string(), status: z.string() }).nullable();
+const blocked = z.array(z.object({ email: z.string() }));
+
+/** The welcome alone, for whoever still wants mail; under the ledger's key it goes out once in all. */
+async function welcomeAgain(parts: SubscriptionParts, subscriptionId: string): Promise<Settled> {
+  const { supabase } = parts;
+  const subscription = await supabase.call(
+    "get_subscription_engagement",
+    { p_subscription_id: subscriptionId },
+    present,
+  );
+  if (!subscription) throw new InvalidInput(`There is no subscription ${subscriptionId}.`);
+  const { email, status } = subscription;
+  const block = await supabase.call("get_blocked_emails", { p_emails: [email] }, blocked);
+  if (status === "active" && block.length === 0) return welcome(parts, { subscription_id: subscriptionId, email });
+  log.info("subscription.suppressed", { subscriptionId });
+  return "suppressed";
+}
+
+async function welcome(
+  { ledger, resend, settings }: SubscriptionParts,
+  subscription: Pick<Subscription, "subscription_id" | "email">,
+): Promise<Settled> {
   const { subscription_id: subscriptionId, email } = subscription;
   const key = `welcome/${subscriptionId}`;
   const mail = await newsletterMail(
@@ -153,10 +182,14 @@ async function welcome({ ledger, resend, settings }: SubscriptionParts, subscrip
 }
 
 /** Ours first: from then on nothing is sent. Resend's own consent follows, since broadcasts go by it. */
-async function unsubscribe(parts: SubscriptionParts, { subscriptionId, reason }: Unsubscribe): Promise<Settled> {
+async function unsubscribe(
+  parts: SubscriptionParts,
+  { subscriptionId, reason }: Unsubscribe,
+  { firstSeenAt }: Envelope,
+): Promise<Settled> {
   const { email, changed } = await parts.supabase.call(
     "unsubscribe_newsletter",
-    { p_subscription_id: subscriptionId, p_reason: reason, p_now: new Date(parts.now()).toISOString() },
+    { p_subscription_id: subscriptionId, p_reason: reason, p_now: firstSeenAt },
     unsubscribed,
   );
   if (email) await parts.resend.setUnsubscribed(email, true);

@@ -1,5 +1,6 @@
 /** Resource types with nothing to run on this machine, each with the reason. */
 export const ignoredTypes: Record<string, string> = {
+  "AWS::AppConfig::DeploymentStrategy": "whatever is deployed is there at once",
   "AWS::CDK::Metadata": "usage data for the CDK team",
   "AWS::CloudWatch::Alarm": "no metrics are evaluated here; the numbers alarms watch are in the station's own report",
   "AWS::CloudWatch::Dashboard": "a view of CloudWatch, which is not here",

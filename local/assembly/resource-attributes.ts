@@ -71,6 +71,15 @@ export function localAttributes(urls: { sqs: string; api: string }): Record<stri
       ref: name,
       attributes: { Arn: `arn:aws:iam::${LOCAL_ACCOUNT}:role/${name}` },
     },
+    "AWS::AppConfig::Application": { nameProperty: "Name", ref: name, attributes: { ApplicationId: name } },
+    "AWS::AppConfig::Environment": { nameProperty: "Name", ref: name, attributes: { EnvironmentId: name } },
+    "AWS::AppConfig::ConfigurationProfile": {
+      nameProperty: "Name",
+      ref: name,
+      attributes: { ConfigurationProfileId: name },
+    },
+    "AWS::AppConfig::HostedConfigurationVersion": { ref: name, attributes: { VersionNumber: name } },
+    "AWS::AppConfig::DeploymentStrategy": { nameProperty: "Name", ref: name, attributes: { Id: name } },
     "AWS::SNS::Topic": {
       nameProperty: "TopicName",
       ref: topicArn,

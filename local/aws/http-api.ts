@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage } from "node:http";
 import type { Resource } from "../assembly/resolve-resources.ts";
+import { portError } from "../ports.ts";
 import { isPreflight, preflightResponse, withCors } from "./http-api-cors.ts";
 import { httpApiEvent, splitTarget } from "./http-api-event.ts";
 import type {
@@ -71,7 +72,10 @@ export async function startHttpApi(options: HttpApiOptions): Promise<HttpApi> {
     });
     const outcome = await within(timeoutMs, invoke(functionArn, event));
     if (outcome === undefined) return gatewayMessage(503, "Service Unavailable");
-    return outcome.ok ? functionResponse(outcome.payload) : gatewayMessage(500, "Internal Server Error");
+    if (outcome.ok) return functionResponse(outcome.payload);
+    // Lambda refused the event before any code ran: the body is within the API's limit, and the event is not.
+    if (outcome.errorType === "RequestEntityTooLargeException") return gatewayMessage(413, "Request Too Long");
+    return gatewayMessage(500, "Internal Server Error");
   };
 
   const server = createServer({ maxHeaderSize: 64 * 1024 }, async (request, response) => {
@@ -96,9 +100,8 @@ export async function startHttpApi(options: HttpApiOptions): Promise<HttpApi> {
   server.listen(options.port ?? 0, "127.0.0.1", resolve);
   try {
     await promise;
-  } catch (cause) {
-    if (!(cause instanceof Error) || !("code" in cause) || cause.code !== "EADDRINUSE") throw cause;
-    throw new Error(`Port ${options.port} is taken. Choose another for the API: npm start -- --port N`, { cause });
+  } catch (error) {
+    throw portError(error, options.port ?? 0);
   }
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("The HTTP API has no port.");

@@ -30,7 +30,8 @@ const scheduleProperties = z
         })
         .default({ MaximumEventAgeInSeconds: 86_400, MaximumRetryAttempts: 185 }),
       DeadLetterConfig: z.strictObject({ Arn: z.string() }).optional(),
-      SqsParameters: z.strictObject({ MessageGroupId: z.string() }).optional(),
+      // CDK writes it empty for a queue that is not FIFO.
+      SqsParameters: z.strictObject({ MessageGroupId: z.string().optional() }).optional(),
     }),
   })
   .superRefine((schedule, context) => {
@@ -83,8 +84,10 @@ export interface Scheduler {
   stop: () => void;
   /** Says at once that the clock was set to this instant, up to which nothing fires by itself any more. */
   skipTo: (ms: number) => void;
-  /** The first occurrence of any enabled schedule after this instant. */
-  nextOccurrence: (afterMs: number) => Occurrence | undefined;
+  /** Enabled schedules, by name. */
+  enabled: () => string[];
+  /** The first occurrence after this instant, of these schedules or of any enabled one. */
+  nextOccurrence: (afterMs: number, names?: readonly string[]) => Occurrence | undefined;
   /** All occurrences of enabled schedules after `fromMs` up to and including `toMs`, in order. */
   occurrencesBetween: (fromMs: number, toMs: number) => Occurrence[];
   /** Delivers one schedule now, enabled or not, as if it were `atMs`; resolves after the last attempt. */
@@ -126,10 +129,13 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   let seenMs = createdAtMs;
   let seenRealMs = 0;
 
-  const nextOccurrence = (afterMs: number): Occurrence | undefined => {
+  const enabled = (): string[] =>
+    [...byName].filter(([, { schedule }]) => schedule.properties.State !== "DISABLED").map(([name]) => name);
+
+  const nextOccurrence = (afterMs: number, names: readonly string[] = enabled()): Occurrence | undefined => {
     let first: Occurrence | undefined;
-    for (const [name, { schedule, next }] of byName) {
-      if (schedule.properties.State === "DISABLED") continue;
+    for (const [name, { next }] of byName) {
+      if (!names.includes(name)) continue;
       const atMs = next(afterMs);
       if (atMs !== undefined && (first === undefined || atMs < first.atMs)) first = { name, atMs };
     }
@@ -217,6 +223,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     skipTo: (ms) => {
       if (running !== undefined) lookAgainFrom(ms);
     },
+    enabled,
     nextOccurrence,
     occurrencesBetween,
     fire,

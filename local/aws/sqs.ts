@@ -51,6 +51,8 @@ export interface Sqs {
   queueUrl: (queueName: string) => string;
   /** Message counts. A delay or visibility that ran out is only noticed by the next receive, as it is in SQS's own counts. */
   inspect: (queueName: string) => Promise<QueueCounts>;
+  /** When the next hidden or delayed message of a queue shows itself, epoch milliseconds; undefined when none does. */
+  nextDueMs: (queueName: string) => Promise<number | undefined>;
   /** An SQS operation ("SendMessage"...) without a socket; rejects with an AwsError. */
   call: (operation: string, input: Record<string, unknown>) => Promise<unknown>;
   close: () => Promise<void>;
@@ -66,6 +68,13 @@ const queueList = z.array(
     approximateDelayedCount: z.number(),
   }),
 );
+
+const queueMessages = z.object({
+  messages: z.object({
+    delayed: z.array(z.object({ delayUntil: z.number().optional() })),
+    inflight: z.array(z.object({ visibilityDeadline: z.number() })),
+  }),
+});
 
 const errorBody = z.object({ __type: z.string(), message: z.string() });
 
@@ -131,6 +140,15 @@ export async function startSqs(options: {
         inFlight: queue.approximateInflightCount,
         delayed: queue.approximateDelayedCount,
       };
+    },
+    nextDueMs: async (queueName) => {
+      const response = await app.inject({ method: "GET", url: `/_fauxqs/queues/${queueName}` });
+      const { delayed, inflight } = queueMessages.parse(JSON.parse(response.payload)).messages;
+      const dueMs = Math.min(
+        ...delayed.map(({ delayUntil = 0 }) => delayUntil),
+        ...inflight.map(({ visibilityDeadline }) => visibilityDeadline),
+      );
+      return Number.isFinite(dueMs) ? dueMs : undefined;
     },
     close: () => app.close(),
   };

@@ -16,6 +16,7 @@ import {
   updateRows,
 } from "./statements.ts";
 import { readSession, type Session } from "./tokens.ts";
+import { publicKeys } from "./user-tokens.ts";
 
 const DEFAULT_STATEMENT_TIMEOUT_MS = 8_000;
 const POOL_SIZE = 10;
@@ -28,6 +29,8 @@ type SupabaseOptions = {
   connectionString: string;
   /** HS256 secret of the project keys and user tokens. */
   jwtSecret: string;
+  /** ES256 key (JWK as JSON) whose public half `/auth/v1/.well-known/jwks.json` tells; no keys when absent. */
+  userSigningKey?: string;
   /** Milliseconds since the epoch; decides whether a token has expired. */
   now: () => number;
   /** Port on 127.0.0.1; a free one when absent. */
@@ -61,6 +64,9 @@ export async function startSupabase(options: SupabaseOptions): Promise<{ url: st
   );
   app.all("/rest/v1/:table", (context) =>
     answer(service, context.req.raw, (call) => table(service, context.req.param("table"), call)),
+  );
+  app.get("/auth/v1/.well-known/jwks.json", () =>
+    Response.json(options.userSigningKey ? publicKeys(options.userSigningKey) : { keys: [] }),
   );
   app.notFound(() => Response.json({ message: "no Route matched with those values" }, { status: 404 }));
 

@@ -34,6 +34,8 @@ export type StandInOptions<Env extends VendorEnv = VendorEnv> = {
   /** How the vendor words the 429 and 500 of a fault. */
   answerFault?: (status: 429 | 500) => Response;
   record?: (exchange: Exchange) => void;
+  /** Hides credentials that a vendor's callers put in fields of their own; gets the body as it would be shown. */
+  redactBody?: (body: unknown) => unknown;
   /** Hides credentials that a vendor carries in its path. */
   redactPath?: (path: string) => string;
   /** 0, the default, takes any free port. */
@@ -58,6 +60,7 @@ export async function startStandIn<Env extends VendorEnv>(options: StandInOption
   const calls = createCallLog();
   const closing = new AbortController();
   const answerFault = options.answerFault ?? plainFaultAnswer;
+  const hide = options.redactBody ?? ((body: unknown) => body);
   const redactPath = options.redactPath ?? ((path: string) => path);
 
   function note(call: Omit<Call, "seq" | "status" | "response">, size: number, outcome: Outcome): void {
@@ -80,7 +83,7 @@ export async function startStandIn<Env extends VendorEnv>(options: StandInOption
       method: c.req.method,
       path: redactPath(url.pathname + url.search),
       headers: redactHeaders(c.req.raw.headers),
-      body: text === "" ? null : redactBody(parseOrKeep(text)),
+      body: text === "" ? null : hide(redactBody(parseBody(text, c.req.header("content-type")))),
       correlationId: c.req.header("x-correlation-id") ?? null,
     };
     const noteOutcome = (outcome: Outcome) => note(call, text.length, outcome);
@@ -171,6 +174,12 @@ function plainFaultAnswer(status: 429 | 500): Response {
     { message: status === 429 ? "Too many requests" : "Internal server error" },
     { status, headers },
   );
+}
+
+/** A form's fields are an object, so that its credentials can be found by name. */
+function parseBody(text: string, contentType = ""): unknown {
+  if (!contentType.startsWith("application/x-www-form-urlencoded")) return parseOrKeep(text);
+  return Object.fromEntries(new URLSearchParams(text));
 }
 
 function parseOrKeep(text: string): unknown {

@@ -138,7 +138,8 @@ begin
 
   if v_row.id is null then
     select * into strict v_row from public.newsletter_subscriptions where email = v_email for update;
-    if v_block is null and v_row.status = 'unsubscribed' then
+    -- A wish that is delivered again must not undo the unsubscription that came after it.
+    if v_block is null and v_row.status = 'unsubscribed' and p_now > coalesce(v_row.unsubscribed_at, '-infinity') then
       update public.newsletter_subscriptions set
         status = 'active', sync_status = 'pending', sync_error = null, confirmed = true, confirmed_at = p_now,
         consent_given = true, engagement_score = least(100, greatest(0, coalesce(p_engagement_score, 50))),
@@ -180,6 +181,10 @@ declare
   v_changed boolean;
 begin
   select * into v_row from public.newsletter_subscriptions where id = p_subscription_id for update;
+  -- Delivered again after the person subscribed anew: what they wanted last counts, and nobody is to be told.
+  if v_row.status = 'active' and p_now < coalesce(v_row.resubscribed_at, v_row.subscribed_at) then
+    return jsonb_build_object('email', null, 'resend_contact_id', null, 'changed', false);
+  end if;
   v_changed := coalesce(v_row.status = 'active', false);
   if v_changed then
     update public.newsletter_subscriptions
@@ -213,8 +218,11 @@ begin
 end
 $$;
 
-create function public.claim_due_sequence_emails(p_now timestamptz, p_limit integer, p_lease_seconds integer, p_owner text)
-returns table (batch_id uuid, schedule_id uuid, subscription_id uuid, email text, step integer, first_claim boolean)
+create function public.claim_due_sequence_emails(
+  p_now timestamptz, p_limit integer, p_lease_seconds integer, p_owner text, p_except uuid[] default '{}'
+) returns table (
+  batch_id uuid, schedule_id uuid, subscription_id uuid, email text, step integer, first_claim boolean, mailable boolean
+)
 language plpgsql security definer set search_path = '' as $$
 declare
   v_batch uuid;
@@ -223,7 +231,8 @@ declare
   v_first boolean := false;
 begin
   select b.id into v_batch from public.email_sequence_batches b
-  where b.finished_at is null and b.lease_expires_at <= p_now
+  -- A run that tries again after an error takes up its own batch at once.
+  where b.finished_at is null and (b.lease_expires_at <= p_now or b.owner = p_owner) and b.id <> all (p_except)
   order by b.claimed_at, b.id limit 1 for update skip locked;
 
   if v_batch is not null then
@@ -247,10 +256,11 @@ begin
   end if;
 
   return query
-    select d.batch_id, d.id, s.id, d.email::text, d.step, v_first
+    select d.batch_id, d.id, s.id, d.email::text, d.step, v_first,
+      exists (select from public.mailable_subscriptions m where m.email = d.email)
     from public.email_sequence_schedule d
     join public.newsletter_subscriptions s on s.email = d.email
-    where d.batch_id = v_batch
+    where d.batch_id = v_batch and not d.processed
     order by d.due_at, d.id;
 end
 $$;

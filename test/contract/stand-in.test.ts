@@ -95,6 +95,13 @@ describe("calls and recordings", () => {
     expect(JSON.stringify([recorded, seen])).not.toMatch(/re_live_1|hunter2|v1,abc|issued/);
   });
 
+  it("show a form's fields by name, its credentials hidden", async () => {
+    const { url, calls } = await startWords();
+    const form = new URLSearchParams({ secret: "hunter2", response: "ok-1" });
+    await fetch(`${url}/nowhere`, { method: "POST", body: form });
+    expect((await calls()).map(({ body }) => body)).toEqual([{ secret: "[redacted]", response: "ok-1" }]);
+  });
+
   it("are appended to a file one line each, which only its owner can read", async () => {
     const folder = mkdtempSync(join(tmpdir(), "recording-"));
     const path = join(folder, "exchanges.ndjson");

@@ -1,11 +1,19 @@
 import { DynamoDBClient, GetItemCommand } from "@aws-sdk/client-dynamodb";
 import { GetSecretValueCommand, PutSecretValueCommand, SecretsManagerClient } from "@aws-sdk/client-secrets-manager";
 import { SFNClient } from "@aws-sdk/client-sfn";
-import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from "@aws-sdk/client-sqs";
+import {
+  ChangeMessageVisibilityCommand,
+  type Message,
+  PurgeQueueCommand,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  SQSClient,
+} from "@aws-sdk/client-sqs";
 import { unmarshall } from "@aws-sdk/util-dynamodb";
 import { createClient, type SupabaseClient } from "@supabase/supabase-js";
 import pg from "pg";
 import { type StationProcess, type StationProcessOptions, startStationProcess } from "../../local/station-process.ts";
+import type { StandInName } from "../../local/vendors/start-vendors.ts";
 import type { QueueName } from "../../registry/queues.ts";
 import { queues } from "../../registry/queues.ts";
 import { type Answer, type Request, send } from "./http.ts";
@@ -16,6 +24,7 @@ export const START_TIMEOUT_MS = 120_000;
 export interface OutboxMail {
   to: string[];
   from: string;
+  replyTo: string[];
   subject: string;
   html: string | null;
   text: string | null;
@@ -52,8 +61,6 @@ export interface DeadLetter {
   attributes: Record<string, string>;
 }
 
-type Vendor = "resend" | "heartbeat";
-
 /** A station in its own process with what tests look at it through. */
 export interface FlowStation extends StationProcess {
   /** A request to the API, from an address of its own unless told otherwise. */
@@ -65,11 +72,13 @@ export interface FlowStation extends StationProcess {
   /** What Resend sent, oldest first; to one address where it is given. */
   outbox(to?: string): Promise<OutboxMail[]>;
   contacts(): Promise<ResendContact[]>;
+  /** A part of a vendor's state. */
+  vendorState<T>(vendor: StandInName, part: string): Promise<T[]>;
   contact(email: string): Promise<ResendContact | undefined>;
   /** What a vendor was asked, oldest first, after the call numbered `after`. */
-  calls(vendor?: Vendor, after?: number): Promise<VendorCall[]>;
+  calls(vendor?: StandInName, after?: number): Promise<VendorCall[]>;
   /** Replaces the vendor's faults; `{}` clears them. */
-  faults(faults: Record<string, number | boolean>, vendor?: Vendor): Promise<void>;
+  faults(faults: Record<string, number | boolean>, vendor?: StandInName): Promise<void>;
   sql<T extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<T[]>;
   supabase: SupabaseClient;
   sqs: SQSClient;
@@ -78,12 +87,14 @@ export interface FlowStation extends StationProcess {
   deadLetterUrl(queue: QueueName): string;
   /** Puts a raw body on a queue, past the route. */
   enqueue(queue: QueueName, body: unknown): Promise<void>;
-  /** Dead letters of a queue; they stay there, hidden for a second. */
+  /** Dead letters of a queue; they stay there. */
   deadLetters(queue: QueueName): Promise<DeadLetter[]>;
+  /** Empties a queue's dead letters. */
+  purge(queue: QueueName): Promise<void>;
   /** An item of the state table. */
   item(pk: string, sk: string): Promise<Record<string, unknown> | undefined>;
-  /** Changes the station's secret: values to set, null to remove. */
-  changeSecret(changes: Record<string, string | null>): Promise<void>;
+  /** Changes the station's secret, values to set and null to remove; answers what it was before. */
+  changeSecret(changes: Record<string, string | null>): Promise<Record<string, string>>;
 }
 
 /** Starts a station; pass `stop` to `afterAll`. */
@@ -106,13 +117,13 @@ export async function startFlowStation(options: StationProcessOptions = {}): Pro
   const suffixOf = (queue: QueueName) => (queues[queue].fifo ? ".fifo" : "");
   const queueUrl = (queue: QueueName) => `${endpoints.sqs}/000000000000/prod-flux-${queue}${suffixOf(queue)}`;
   const deadLetterUrl = (queue: QueueName) => `${endpoints.sqs}/000000000000/prod-flux-${queue}-dlq${suffixOf(queue)}`;
-  const vendorUrl = (vendor: Vendor) => {
+  const vendorUrl = (vendor: StandInName) => {
     const url = vendors[vendor];
     if (url === undefined) throw new Error(`The station has no stand-in named ${vendor}.`);
     return url;
   };
-  const state = async <T>(part: string): Promise<T[]> =>
-    (await send(`${vendorUrl("resend")}/_state?only=${part}`)).json<Record<string, T[]>>()[part] ?? [];
+  const state = async <T>(part: string, vendor: StandInName = "resend"): Promise<T[]> =>
+    (await send(`${vendorUrl(vendor)}/_state?only=${part}`)).json<Record<string, T[]>>()[part] ?? [];
   const call = (path: string, request?: Request) => send(`${api}${path}`, request);
 
   return {
@@ -129,6 +140,7 @@ export async function startFlowStation(options: StationProcessOptions = {}): Pro
       const mails = await state<OutboxMail>("outbox");
       return to === undefined ? mails : mails.filter((mail) => mail.to.includes(to));
     },
+    vendorState: (vendor, part) => state(part, vendor),
     contacts: () => state<ResendContact>("contacts"),
     contact: async (email) => (await state<ResendContact>("contacts")).find((each) => each.email === email),
     calls: async (vendor = "resend", after = 0) =>
@@ -155,25 +167,32 @@ export async function startFlowStation(options: StationProcessOptions = {}): Pro
       );
     },
     deadLetters: async (queue) => {
-      const found: DeadLetter[] = [];
+      const found: Message[] = [];
       for (;;) {
         const { Messages = [] } = await sqs.send(
           new ReceiveMessageCommand({
             QueueUrl: deadLetterUrl(queue),
             MaxNumberOfMessages: 10,
-            VisibilityTimeout: 1,
+            VisibilityTimeout: 30,
             MessageAttributeNames: ["All"],
           }),
         );
-        if (Messages.length === 0) return found;
-        for (const { Body = "", MessageAttributes = {} } of Messages)
-          found.push({
-            body: Body,
-            attributes: Object.fromEntries(
-              Object.entries(MessageAttributes).map(([name, { StringValue = "" }]) => [name, StringValue]),
-            ),
-          });
+        if (Messages.length === 0) break;
+        found.push(...Messages);
       }
+      for (const { ReceiptHandle } of found)
+        await sqs.send(
+          new ChangeMessageVisibilityCommand({ QueueUrl: deadLetterUrl(queue), ReceiptHandle, VisibilityTimeout: 0 }),
+        );
+      return found.map(({ Body = "", MessageAttributes = {} }) => ({
+        body: Body,
+        attributes: Object.fromEntries(
+          Object.entries(MessageAttributes).map(([name, { StringValue = "" }]) => [name, StringValue]),
+        ),
+      }));
+    },
+    purge: async (queue) => {
+      await sqs.send(new PurgeQueueCommand({ QueueUrl: deadLetterUrl(queue) }));
     },
     item: async (pk, sk) => {
       const { Item } = await dynamodb.send(
@@ -184,10 +203,12 @@ export async function startFlowStation(options: StationProcessOptions = {}): Pro
     changeSecret: async (changes) => {
       const SecretId = "prod-flux-station";
       const { SecretString = "{}" } = await secretsManager.send(new GetSecretValueCommand({ SecretId }));
-      const changed = Object.entries({ ...JSON.parse(SecretString), ...changes }).filter(([, value]) => value !== null);
+      const before: Record<string, string> = JSON.parse(SecretString);
+      const changed = Object.entries({ ...before, ...changes }).filter(([, value]) => value !== null);
       await secretsManager.send(
         new PutSecretValueCommand({ SecretId, SecretString: JSON.stringify(Object.fromEntries(changed)) }),
       );
+      return before;
     },
     stop: async () => {
       await pool.end();

@@ -3,12 +3,13 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { queues } from "../../registry/queues.ts";
 import { type WorkflowName, workflows } from "../../registry/workflows.ts";
+import { synthesisTimeoutMs } from "./path-suite.ts";
 import { type SynthesizedMachine, synthesizedMachines } from "./synthesized-machines.ts";
 
 let machines: Map<WorkflowName, SynthesizedMachine>;
 beforeAll(async () => {
   machines = await synthesizedMachines();
-});
+}, synthesisTimeoutMs);
 
 const names = Object.keys(workflows);
 

@@ -180,4 +180,8 @@ const paths: Path[] = [
 ];
 
 // A function that was stopped in the middle of its batches goes on at the cursor.
-describePaths("digest", paths, { "Deliver Batches": ["States.Timeout", "Sandbox.Timedout"] });
+// And whoever has to wait longer for Resend than a function can, waits here.
+describePaths("digest", paths, {
+  "Deliver Broadcast": ["Deferred"],
+  "Deliver Batches": ["Deferred", "States.Timeout", "Sandbox.Timedout"],
+});

@@ -14,7 +14,7 @@ beforeAll(async () => {
   db = await openDatabase();
 }, START_TIMEOUT_MS);
 afterAll(() => db.close());
-beforeEach(() => db.query("truncate public.content"));
+beforeEach(() => db.query("truncate public.content cascade"));
 
 const add = (slug: string, day: string, views = 0, title: string | null = null) =>
   db.query(

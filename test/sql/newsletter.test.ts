@@ -167,6 +167,26 @@ describe("unsubscribing", () => {
     });
   });
 
+  it("is not undone by an older sign-up that is delivered again", async () => {
+    const { subscription_id } = await subscribe("again@example.com");
+    await db.call("unsubscribe_newsletter", { p_subscription_id: subscription_id, p_reason: "link", p_now: T1 });
+    expect(await subscribe("again@example.com")).toMatchObject({ suppressed: true, was_resubscribed: false });
+    const [state] = await db.query("select status from public.newsletter_subscriptions where id = $1", [
+      subscription_id,
+    ]);
+    expect(state).toEqual({ status: "unsubscribed" });
+  });
+
+  it("delivered again after a newer sign-up changes nothing and names nobody to be told", async () => {
+    const { subscription_id } = await subscribe("stays@example.com");
+    const leave = () =>
+      db.call("unsubscribe_newsletter", { p_subscription_id: subscription_id, p_reason: "link", p_now: T0 });
+    expect(await leave()).toMatchObject({ changed: true });
+    expect(await subscribe("stays@example.com", { p_now: T1 })).toMatchObject({ was_resubscribed: true });
+    expect(await leave()).toEqual({ email: null, resend_contact_id: null, changed: false });
+    expect(await subscribe("stays@example.com", { p_now: T1 })).toMatchObject({ suppressed: false });
+  });
+
   it("answers an unknown subscription without an address", async () => {
     const unknown = { p_subscription_id: "00000000-0000-4000-8000-000000000000", p_reason: null, p_now: T1 };
     expect(await db.call("unsubscribe_newsletter", unknown)).toEqual({

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { type Database, openDatabase, START_TIMEOUT_MS, type Subscribed } from "./database.ts";
 
@@ -12,6 +13,7 @@ type Claimed = {
   email: string;
   step: number;
   first_claim: boolean;
+  mailable: boolean;
 };
 type Counts = { sent: number; failed: number; suppressed: number; scheduled: number };
 
@@ -30,8 +32,8 @@ const enrol = (...names: string[]) =>
   Promise.all(
     names.map((name) => db.call<Subscribed>("subscribe_newsletter", { p_email: `${name}@example.com`, p_now: at(0) })),
   );
-const claim = (p_now: string, p_limit = 100, p_owner = "run") =>
-  db.rows<Claimed>("claim_due_sequence_emails", { p_now, p_limit, p_lease_seconds: 300, p_owner });
+const claim = (p_now: string, p_limit = 100, p_owner: string = randomUUID(), p_except: string[] = []) =>
+  db.rows<Claimed>("claim_due_sequence_emails", { p_now, p_limit, p_lease_seconds: 300, p_owner, p_except });
 const complete = (rows: Claimed[], p_now: string, outcome = "sent", error?: string) =>
   db.call<Counts>("complete_sequence_batch", {
     p_batch_id: rows[0]?.batch_id,
@@ -97,6 +99,30 @@ describe("claiming", () => {
     const again = await Promise.all([claim(at(3, 300), 100, "second"), claim(at(3, 300), 100, "third")]);
     const winner = again.filter((rows) => rows.length > 0 && rows[0]?.batch_id === first[0]?.batch_id);
     expect(winner).toEqual([first.map((row) => ({ ...row, first_claim: false }))]);
+  });
+
+  it("gives a run its own unfinished batch again at once, unless it asks for others only", async () => {
+    await enrol("a", "b", "c");
+    const first = await claim(at(3), 2, "run");
+    const batchId = first[0]?.batch_id ?? "";
+    const others = await claim(at(3), 2, "run", [batchId]);
+    expect(others.map((row) => row.first_claim)).toEqual([true]);
+    expect(others[0]?.batch_id).not.toBe(batchId);
+    const again = await claim(at(3), 2, "run", [others[0]?.batch_id ?? ""]);
+    expect(again).toEqual(first.map((row) => ({ ...row, first_claim: false })));
+  });
+
+  it("tells who in a batch taken up again has unsubscribed since, and forgets who was settled", async () => {
+    const [ada] = await enrol("a", "b");
+    const first = await claim(at(3), 100, "run");
+    expect(first.every((row) => row.mailable)).toBe(true);
+    const unsubscription = { p_subscription_id: ada?.subscription_id, p_reason: "link", p_now: at(3, 10) };
+    await db.call("unsubscribe_newsletter", unsubscription);
+    const again = await claim(at(3), 100, "run");
+    const unwilling = again.filter((row) => !row.mailable);
+    expect(unwilling.map((row) => row.email)).toEqual(["a@example.com"]);
+    await complete(unwilling, at(3), "suppressed");
+    expect((await claim(at(3), 100, "run")).map((row) => row.email)).toEqual(["b@example.com"]);
   });
 
   it("keeps a batch whole although somebody in it unsubscribes or others become due", async () => {
@@ -197,7 +223,7 @@ describe("completing", () => {
     const rows = await claim(at(3));
     await complete(rows.slice(0, 1), at(3));
     const again = await claim(at(3, 300));
-    expect(again.map((row) => row.schedule_id)).toEqual(rows.map((row) => row.schedule_id));
+    expect(again.map((row) => row.schedule_id)).toEqual(rows.slice(1).map((row) => row.schedule_id));
     expect(await complete(again, at(3, 301))).toEqual({ sent: 1, failed: 0, suppressed: 0, scheduled: 1 });
     expect(await claim(at(4))).toEqual([]);
   });

@@ -35,10 +35,12 @@ function broadcast(digest: Digest): EmailMessage & { template: "weekly-digest" }
   return { template: "weekly-digest", recipient: null, unsubscribeUrl: broadcastUnsubscribe, digest };
 }
 
+type NewsletterMessage = Extract<EmailMessage, { recipient: unknown }>;
+
 const sequence = ([2, 3, 4, 5] as const).map(
-  (step): EmailMessage => ({ template: onboardingTemplateOfStep(step), ...subscriber }),
+  (step): NewsletterMessage => ({ template: onboardingTemplateOfStep(step), ...subscriber }),
 );
-const messages: EmailMessage[] = [
+const messages: NewsletterMessage[] = [
   { template: "newsletter-welcome", ...subscriber },
   ...sequence,
   { template: "weekly-digest", ...subscriber, digest: digestOf(5, 3) },

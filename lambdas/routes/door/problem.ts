@@ -2,7 +2,7 @@ import type { APIGatewayProxyStructuredResultV2 } from "aws-lambda";
 import { pageReply } from "./reply.ts";
 
 /** Why a request was not carried out. Titles are RFC 9457 problem types: stable names for programs to branch on. */
-const kinds = {
+export const problemKinds = {
   "invalid-body": { status: 400, title: "The request body is not valid" },
   "invalid-request": { status: 400, title: "The request is not valid" },
   unauthorized: { status: 401, title: "Credentials are missing or wrong" },
@@ -13,11 +13,12 @@ const kinds = {
   "unsupported-media-type": { status: 415, title: "The content type is not supported" },
   "idempotency-mismatch": { status: 422, title: "The idempotency key was used for another request" },
   "too-many-requests": { status: 429, title: "Too many requests" },
+  unavailable: { status: 503, title: "Something the station depends on does not answer" },
   "missing-configuration": { status: 503, title: "The station is not fully configured" },
   "internal-error": { status: 500, title: "Something went wrong on our side" },
 } as const;
 
-export type ProblemKind = keyof typeof kinds;
+export type ProblemKind = keyof typeof problemKinds;
 
 /** Thrown anywhere in a route to answer with a problem body. */
 export class Problem extends Error {
@@ -44,7 +45,7 @@ export function problemReply(
   correlationId: string,
   page?: (problem: Problem) => string,
 ): APIGatewayProxyStructuredResultV2 {
-  const { status, title } = kinds[problem.kind];
+  const { status, title } = problemKinds[problem.kind];
   if (page) {
     const reply = pageReply(status, page(problem));
     return { ...reply, headers: { ...reply.headers, ...problem.headers } };

@@ -42,12 +42,20 @@ export function createRateLimit({ table, now }: { table: StateTable; now: () => 
   };
 }
 
-/** A whole /64 is one client: anyone with IPv6 has that many addresses to choose from. */
-function networkOf(client: string): string {
+/**
+ * A whole /64 is one client: anyone with IPv6 has that many addresses to choose from. `::ffff:192.0.2.1` is how a
+ * dual-stack server names an IPv4 client; their common /64 is the whole of IPv4.
+ */
+export function networkOf(client: string): string {
+  const mapped = /^(?:0{0,4}:)*:?ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(client)?.[1];
+  if (mapped) return mapped;
   if (!isIPv6(client)) return client;
   const [head = "", tail = ""] = client.split("::");
   const groups = head.split(":").filter(Boolean);
   const behind = tail.split(":").filter(Boolean);
   const zeros = client.includes("::") ? 8 - groups.length - behind.length : 0;
-  return [...groups, ...Array<string>(Math.max(0, zeros)).fill("0"), ...behind].slice(0, 4).join(":");
+  return [...groups, ...Array<string>(Math.max(0, zeros)).fill("0"), ...behind]
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(":");
 }

@@ -1,5 +1,5 @@
 import type { APIGatewayProxyEventV2 } from "aws-lambda";
-import type { z } from "zod";
+import * as z from "zod";
 import { Problem } from "./problem.ts";
 
 /** A request as routes see it: who, what, and the bytes exactly as they came. */
@@ -13,6 +13,8 @@ export interface RouteRequest {
   sourceIp: string;
   correlationId: string;
 }
+
+const anyObject = z.record(z.string(), z.unknown());
 
 /** Ids of others are taken over when they cannot break a log line or a header. */
 const acceptableId = /^[\w.:/=+-]{1,128}$/;
@@ -59,6 +61,14 @@ export function jsonBody(request: RouteRequest): unknown {
   } catch (error) {
     throw new Problem("invalid-body", `The body is not JSON: ${error instanceof Error ? error.message : "unreadable"}`);
   }
+}
+
+/** The JSON body, which must be one object. */
+export function objectBody(request: RouteRequest): Record<string, unknown> {
+  const body = jsonBody(request);
+  const object = anyObject.safeParse(body);
+  if (object.success && !Array.isArray(body)) return object.data;
+  throw new Problem("invalid-body", "Send one JSON object.");
 }
 
 /** The JSON body in the shape a route wants; every field that is wrong is named. */

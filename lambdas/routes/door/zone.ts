@@ -1,12 +1,8 @@
 import { createHash } from "node:crypto";
-import type {
-  APIGatewayProxyEventV2,
-  APIGatewayProxyHandlerV2,
-  APIGatewayProxyStructuredResultV2,
-  Context,
-} from "aws-lambda";
-import { type RouteName, routes } from "../../../registry/routes.ts";
+import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
+import type { RouteName, RouteRecord } from "../../../registry/routes.ts";
 import { InvalidInput, MissingConfiguration } from "../../core/outcome.ts";
+import { ProviderMisconfigured, ProviderUnavailable } from "../../core/provider-failure.ts";
 import { entriesOf } from "../../core/record.ts";
 import { lazy } from "../../runtime/lazy.ts";
 import { log, withLogScope } from "../../runtime/logger.ts";
@@ -22,6 +18,8 @@ export type Reply = APIGatewayProxyStructuredResultV2;
 export type Route = (request: RouteRequest, caller: Caller) => Promise<Reply>;
 
 export interface ZoneParts<N extends RouteName> {
+  /** The records of all routes, with the adopter's overrides. */
+  records: Record<RouteName, RouteRecord>;
   /** Each route is built on first use, so that what one lacks does not take down the others. */
   routes: Record<N, () => Promise<Route>>;
   rateLimit: RateLimit;
@@ -38,8 +36,10 @@ const securityHeaders = {
   "permissions-policy": "geolocation=(), microphone=(), camera=()",
 };
 
+export type ZoneHandler = (event: APIGatewayProxyEventV2, context: Context) => Promise<Reply>;
+
 /** The Lambda handler of a trust zone: count, authenticate, measure, carry out once, answer. */
-export function createZone<N extends RouteName>(build: () => Promise<ZoneParts<N>>): APIGatewayProxyHandlerV2<Reply> {
+export function createZone<N extends RouteName>(build: () => Promise<ZoneParts<N>>): ZoneHandler {
   const parts = lazy(build);
   return async (event, context) => {
     const request = requestOf(event);
@@ -48,6 +48,7 @@ export function createZone<N extends RouteName>(build: () => Promise<ZoneParts<N
       log.info("request.answered", { status: reply.statusCode });
       return {
         ...reply,
+        ...(request.method === "HEAD" ? { body: "" } : {}),
         headers: { ...securityHeaders, "x-correlation-id": request.correlationId, ...reply.headers },
       };
     });
@@ -63,12 +64,13 @@ async function answer<N extends RouteName>(
   let limits: Record<string, string> = {};
   let problemPage: ((problem: Problem) => string) | undefined;
   try {
-    const { name, build } = routeOf(parts.routes, event.routeKey);
+    const { name, build } = routeOf(parts, event.routeKey);
     problemPage = prefersHtml(request) ? parts.problemPages?.[name] : undefined;
-    const { auth, bucket, maxBodyBytes } = routes[name];
+    const { auth, bucket, maxBodyBytes } = parts.records[name];
     limits = await parts.rateLimit.take(bucket, await clientOf(request, parts.credentials));
-    const caller = await authenticate(auth, request, parts.credentials);
+    // Before any signature is computed or a captcha's token used up.
     refuseOversized(request, maxBodyBytes);
+    const caller = await authenticate(auth, request, parts.credentials);
     const carryOut = async () => (await build())(request, caller);
     const key = request.method === "POST" ? idempotencyKey(request) : undefined;
     const reply = key
@@ -87,13 +89,12 @@ async function answer<N extends RouteName>(
 }
 
 function routeOf<N extends RouteName>(
-  builds: Record<N, () => Promise<Route>>,
+  { routes, records }: ZoneParts<N>,
   routeKey: string,
 ): { name: N; build: () => Promise<Route> } {
-  const [method = "", path = ""] = routeKey.split(" ");
-  for (const [name, build] of entriesOf(builds)) {
-    const { path: candidate, methods } = routes[name];
-    if (candidate === path && methods.some((allowed) => allowed === method)) return { name, build };
+  for (const [name, build] of entriesOf(routes)) {
+    const { path, methods } = records[name];
+    if (path === routeKey || methods.some((method) => `${method} ${path}` === routeKey)) return { name, build };
   }
   throw new Problem("not-found", `${routeKey} does not belong to this function: the stack and the registry disagree.`);
 }
@@ -115,6 +116,10 @@ function problemOf(error: unknown): Problem {
   log.error("request.failed", error);
   // The message names settings and where they belong, never their values.
   if (error instanceof MissingConfiguration) return new Problem("missing-configuration", error.message);
+  if (error instanceof ProviderUnavailable || error instanceof ProviderMisconfigured)
+    return new Problem("unavailable", "A service that this needs does not answer. Try again in a moment.", {
+      headers: { "retry-after": "5" },
+    });
   return new Problem(
     "internal-error",
     "The request was not carried out. Try again; the correlation id finds it in our logs.",

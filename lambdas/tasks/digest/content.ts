@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Digest } from "../../emails/templates/weekly-digest.tsx";
 import { expiryAfter, type StateTable } from "../../runtime/state-table.ts";
 
@@ -59,7 +59,7 @@ export function createDigestContent({ table, now }: { table: StateTable; now: ()
     pinned: (week) => read(week, "pinned"),
     rehearsed: (week) => read(week, "rehearsed"),
     async pin(week, digest) {
-      const first = await table.put(keyOf(week, "pinned"), itemOf(digest), { expression: "attribute_not_exists(pk)" });
+      const first = await table.create(keyOf(week, "pinned"), itemOf(digest));
       return first ? digest : ((await read(week, "pinned")) ?? digest);
     },
     async rehearse(week, digest) {

@@ -1,17 +1,18 @@
-import { z } from "zod";
+import * as z from "zod";
 import { PermanentFailure } from "../../core/outcome.ts";
 import type { Digest } from "../../emails/templates/weekly-digest.tsx";
 import type { Mail } from "../../providers/resend.ts";
 import { log } from "../../runtime/logger.ts";
 import { newsletterMail } from "../../runtime/newsletter-mail.ts";
+import { sendBatch } from "../../runtime/send-batch.ts";
 import { expiryAfter } from "../../runtime/state-table.ts";
 import type { Task } from "../../runtime/task.ts";
 import { claimedWeek, type DigestParts } from "./parts.ts";
 
 /** Resend takes 100 mails per call. */
-const batchSize = 100;
+const usualBatchSize = 100;
 /** Batches on their way at the same time: enough to hide Resend's latency behind its rate limit. */
-const concurrency = 5;
+const usualConcurrency = 5;
 /** The task hands the cursor back this long before it would be stopped. */
 const reserveMs = 60_000;
 
@@ -40,9 +41,12 @@ export const deliverBatches =
     while (remainingMs() > reserveMs) {
       const group = await nextBatches(parts, week, claim, scheduledTime);
       if (group.length === 0) return { done: true, cursor: claim.cursor };
-      const results = await Promise.all(
-        group.map((batch, index) => sendBatch(parts, { week, number: claim.batches + index, digest, batch })),
+      const sending = group.map((batch, index) =>
+        deliverBatch(parts, { week, number: claim.batches + index, digest, batch }),
       );
+      // A failed batch must not leave the others running after the task has answered.
+      await Promise.allSettled(sending);
+      const results = await Promise.all(sending);
       const total = (field: keyof BatchResult) => results.reduce((sum, result) => sum + result[field], claim[field]);
       claim = await parts.claims.advance(week, execution, {
         cursor: group.at(-1)?.at(-1)?.subscription_id ?? claim.cursor,
@@ -57,12 +61,15 @@ export const deliverBatches =
   };
 
 async function nextBatches(
-  { supabase, table, now }: DigestParts,
+  { supabase, table, flags, now }: DigestParts,
   week: string,
   { cursor, batches }: { cursor: string | null; batches: number },
   scheduledTime: string,
 ): Promise<Recipients[]> {
   const group: Recipients[] = [];
+  const concurrency = (await flags.isOn("digest-one-at-a-time")) ? 1 : usualConcurrency;
+  // For batches to come: those that are stored stay as they are.
+  const batchSize = (await flags.isOn("digest-single-mails")) ? 1 : usualBatchSize;
   let after = cursor;
   for (let offset = 0; offset < concurrency; offset += 1) {
     const key = { pk: `digest#${week}`, sk: `batch#${String(batches + offset).padStart(6, "0")}` };
@@ -72,7 +79,9 @@ async function nextBatches(
       const args = { p_after: after, p_limit: batchSize, p_now: scheduledTime };
       batch = await supabase.call("get_digest_recipients", args, recipients);
       if (batch.length === 0) break;
-      await table.put(key, { recipients: batch, expiresAt: expiryAfter(now(), 90) });
+      // A run that lost its lease without noticing may have stored this batch meanwhile; who is in it is fixed by then.
+      if (!(await table.create(key, { recipients: batch, expiresAt: expiryAfter(now(), 90) })))
+        batch = storedBatch.parse(await table.get(key)).recipients;
     }
     group.push(batch);
     after = batch.at(-1)?.subscription_id ?? after;
@@ -80,7 +89,7 @@ async function nextBatches(
   return group;
 }
 
-async function sendBatch(
+async function deliverBatch(
   { ledger, resend, settings }: DigestParts,
   { week, number, digest, batch }: { week: string; number: number; digest: Digest; batch: Recipients },
 ): Promise<BatchResult> {
@@ -100,7 +109,7 @@ async function sendBatch(
       key,
       payload: mails,
       acquire: () => resend.acquire("bulk"),
-      call: (idempotencyKey) => resend.sendMails(mails, idempotencyKey),
+      call: (idempotencyKey) => sendBatch(resend, mails, idempotencyKey),
     });
     if (result.outcome === "parked") return { sent: 0, failed: 0, parked: batch.length };
     const sent = result.providerIds.filter((id) => id !== null).length;

@@ -1,7 +1,7 @@
 import type { workflows } from "../../../registry/workflows.ts";
 import { optionalSecret, publicApiUrl, requiredSecrets, station } from "../../runtime/configuration.ts";
 import { createMailLedger } from "../../runtime/mail-ledger.ts";
-import { now, realHeartbeat, realResend, realSupabase, realTable } from "../../runtime/real-parts.ts";
+import { now, realFlags, realHeartbeat, realResend, realSupabase, realTable } from "../../runtime/real-parts.ts";
 import { reportHeartbeat } from "../../runtime/report-heartbeat.ts";
 import { createTaskHandler, type Task } from "../../runtime/task.ts";
 import { claimWeek } from "./claim-week.ts";
@@ -38,6 +38,7 @@ export const handler = createTaskHandler(async () => {
     supabase: await realSupabase(),
     resend: await realResend(table),
     ledger: createMailLedger({ table, now }),
+    flags: await realFlags(),
     heartbeat: realHeartbeat(),
     heartbeatId: await optionalSecret("heartbeatDigestId"),
     table,

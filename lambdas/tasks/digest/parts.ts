@@ -1,5 +1,6 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { StationConfig } from "../../core/station.ts";
+import type { Flags } from "../../providers/flags.ts";
 import type { HeartbeatProvider } from "../../providers/heartbeat.ts";
 import type { ResendProvider } from "../../providers/resend.ts";
 import type { SupabaseProvider } from "../../providers/supabase.ts";
@@ -14,6 +15,7 @@ export interface DigestParts {
   supabase: SupabaseProvider;
   resend: ResendProvider;
   ledger: MailLedger;
+  flags: Flags;
   heartbeat: HeartbeatProvider;
   heartbeatId: string | undefined;
   table: StateTable;

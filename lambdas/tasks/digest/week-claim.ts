@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { DigestMode } from "../../core/station.ts";
 import { expiryAfter, type StateTable } from "../../runtime/state-table.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type ManagedSegment, managedSegments } from "../../core/engagement.ts";
 import type { StationConfig } from "../../core/station.ts";
 import type { ResendProvider } from "../../providers/resend.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { planSegmentChange } from "../../core/engagement.ts";
 import type { Task } from "../../runtime/task.ts";
 import { contactInput, type SegmentParts } from "./parts.ts";

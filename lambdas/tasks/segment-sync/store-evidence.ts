@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { nothing } from "../../providers/supabase.ts";
 import { log } from "../../runtime/logger.ts";
 import type { Task } from "../../runtime/task.ts";

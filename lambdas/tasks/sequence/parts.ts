@@ -1,4 +1,5 @@
-import { z } from "zod";
+import * as z from "zod";
+import type { Flags } from "../../providers/flags.ts";
 import type { HeartbeatProvider } from "../../providers/heartbeat.ts";
 import type { ResendProvider } from "../../providers/resend.ts";
 import type { SupabaseProvider } from "../../providers/supabase.ts";
@@ -10,6 +11,7 @@ export interface SequenceParts {
   supabase: SupabaseProvider;
   resend: ResendProvider;
   ledger: MailLedger;
+  flags: Flags;
   heartbeat: HeartbeatProvider;
   heartbeatId: string | undefined;
   settings: MailSettings;
@@ -17,11 +19,14 @@ export interface SequenceParts {
 
 export const runInput = z.object({ scheduledTime: z.iso.datetime({ offset: true }) });
 
-/** Mails of a run so far; at its end returned = sent + failed + parked, and suppressed ones were never returned. */
+/** Mails of a run so far; returned = sent + suppressed + failed + parked. */
 export const totals = z.object({
   returned: z.int().default(0),
   sent: z.int().default(0),
+  suppressed: z.int().default(0),
   failed: z.int().default(0),
   parked: z.int().default(0),
+  /** Batches that nobody may try again; this run leaves them alone. */
+  parkedBatches: z.array(z.uuid()).default([]),
 });
 export type Totals = z.infer<typeof totals>;

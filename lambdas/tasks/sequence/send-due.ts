@@ -1,14 +1,15 @@
-import { z } from "zod";
+import * as z from "zod";
 import { PermanentFailure } from "../../core/outcome.ts";
 import { onboardingTemplateOfStep } from "../../emails/render.ts";
 import { log } from "../../runtime/logger.ts";
 import { signal } from "../../runtime/metrics.ts";
 import { newsletterMail } from "../../runtime/newsletter-mail.ts";
+import { sendBatch } from "../../runtime/send-batch.ts";
 import type { Task } from "../../runtime/task.ts";
 import { runInput, type SequenceParts, type Totals, totals } from "./parts.ts";
 
 /** Resend takes 100 mails per call. */
-const batchSize = 100;
+const usualBatchSize = 100;
 /** A batch whose run died is taken up again by the first run after this. */
 const leaseSeconds = 1200;
 /** The task hands over to the next round this long before it would be stopped. */
@@ -20,6 +21,7 @@ const dueMails = z.array(
     schedule_id: z.uuid(),
     subscription_id: z.uuid(),
     email: z.string(),
+    mailable: z.boolean(),
     step: z.union([z.literal(2), z.literal(3), z.literal(4), z.literal(5)]),
   }),
 );
@@ -37,31 +39,47 @@ export const sendDue =
     const { scheduledTime, totals: before } = sendInput.parse(input);
     const sofar: Totals = before ?? totals.parse({});
     while (remainingMs() > reserveMs) {
-      const claim = { p_now: scheduledTime, p_limit: batchSize, p_lease_seconds: leaseSeconds, p_owner: execution };
+      // For a batch to come: one that was claimed before stays as it is.
+      const batchSize = (await parts.flags.isOn("sequence-single-mails")) ? 1 : usualBatchSize;
+      const claim = {
+        p_now: scheduledTime,
+        p_limit: batchSize,
+        p_lease_seconds: leaseSeconds,
+        p_owner: execution,
+        p_except: sofar.parkedBatches,
+      };
       const batch = await parts.supabase.call("claim_due_sequence_emails", claim, dueMails);
       const [first] = batch;
       if (!first) {
-        const short = sofar.returned - sofar.sent;
+        const short = sofar.failed + sofar.parked;
         if (short > 0) signal("sequence-short", { ...sofar });
         return { done: true, totals: sofar, worked: short === 0 };
       }
-      const result = await sendBatch(parts, first.batch_id, batch, scheduledTime);
+      const result = await deliverBatch(parts, first.batch_id, batch, scheduledTime);
       sofar.returned += batch.length;
       sofar.sent += result.sent;
+      sofar.suppressed += result.suppressed;
       sofar.failed += result.failed;
       sofar.parked += result.parked;
+      if (result.parked > 0) sofar.parkedBatches.push(first.batch_id);
       log.info("sequence.progress", { batchId: first.batch_id, ...sofar });
     }
     return { done: false, totals: sofar, worked: true };
   };
 
-async function sendBatch(
-  { supabase, resend, ledger, settings }: SequenceParts,
+type BatchResult = Pick<Totals, "sent" | "suppressed" | "failed" | "parked">;
+
+async function deliverBatch(
+  parts: SequenceParts,
   batchId: string,
-  batch: DueMails,
+  claimed: DueMails,
   scheduledTime: string,
-): Promise<Omit<Totals, "returned">> {
+): Promise<BatchResult> {
+  const { resend, ledger, settings } = parts;
   const key = `sequence/${batchId}`;
+  const batch = await withoutUnwilling(parts, key, claimed, scheduledTime);
+  const suppressed = claimed.length - batch.length;
+  if (batch.length === 0) return { sent: 0, suppressed, failed: 0, parked: 0 };
   const mails = await Promise.all(
     batch.map(({ email, step, subscription_id: subscriptionId }) =>
       newsletterMail(
@@ -77,20 +95,47 @@ async function sendBatch(
       key,
       payload: mails,
       acquire: () => resend.acquire("bulk"),
-      call: (idempotencyKey) => resend.sendMails(mails, idempotencyKey),
+      call: (idempotencyKey) => sendBatch(resend, mails, idempotencyKey),
     }),
     mails.length,
   );
   // A parked batch stays claimed: whether it was sent is for a webhook or an operator to say.
-  if (ids === "parked") return { sent: 0, failed: 0, parked: batch.length };
-  const outcomes = batch.map(({ schedule_id }, index) => ({ schedule_id, outcome: ids[index] ? "sent" : "failed" }));
+  if (ids === "parked") return { sent: 0, suppressed, failed: 0, parked: batch.length };
+  await complete(parts, batchId, scheduledTime, batch, (index) => (ids[index] ? "sent" : "failed"));
+  const sent = batch.filter((_, index) => ids[index]).length;
+  return { sent, suppressed, failed: batch.length - sent, parked: 0 };
+}
+
+/**
+ * Leaves out who unsubscribed since the batch was claimed - unless the batch was attempted already: then it must go
+ * out again exactly as it was.
+ */
+async function withoutUnwilling(
+  parts: SequenceParts,
+  key: string,
+  claimed: DueMails,
+  scheduledTime: string,
+): Promise<DueMails> {
+  const unwilling = claimed.filter(({ mailable }) => !mailable);
+  const [first] = unwilling;
+  if (!first || (await parts.ledger.read(key))?.firstAttemptMs) return claimed;
+  await complete(parts, first.batch_id, scheduledTime, unwilling, () => "suppressed");
+  return claimed.filter(({ mailable }) => mailable);
+}
+
+async function complete(
+  { supabase }: SequenceParts,
+  batchId: string,
+  scheduledTime: string,
+  batch: DueMails,
+  outcomeOf: (index: number) => "sent" | "failed" | "suppressed",
+): Promise<void> {
+  const outcomes = batch.map(({ schedule_id }, index) => ({ schedule_id, outcome: outcomeOf(index) }));
   await supabase.call(
     "complete_sequence_batch",
     { p_batch_id: batchId, p_outcomes: outcomes, p_now: scheduledTime },
     z.object({ sent: z.int(), failed: z.int(), suppressed: z.int(), scheduled: z.int() }),
   );
-  const sent = outcomes.filter(({ outcome }) => outcome === "sent").length;
-  return { sent, failed: batch.length - sent, parked: 0 };
 }
 
 async function idsOf(

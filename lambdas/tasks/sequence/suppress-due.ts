@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Task } from "../../runtime/task.ts";
 import { runInput, type SequenceParts } from "./parts.ts";
 

@@ -58,3 +58,15 @@ export function requireContent(letter: { html?: string | null; text?: string | n
 export function bareAddress(text: string): string {
   return /<([^<>]+)>\s*$/.exec(text)?.[1] ?? text;
 }
+
+const taggedSchema = z.looseObject({ tags: z.array(z.object({ name: z.string(), value: z.string() })) });
+
+/**
+ * A mail that signs somebody in, without whom it is for and what it says: whoever reads its link or code in a recording
+ * could act as that person. The outbox still has it, as the recipient's mailbox would.
+ */
+export function hideSignInMail(body: unknown): unknown {
+  const mail = taggedSchema.safeParse(body);
+  const signsIn = mail.data?.tags.some(({ name, value }) => name === "type" && value.startsWith("auth-"));
+  return signsIn ? { ...mail.data, to: "[redacted]", html: "[redacted]", text: "[redacted]" } : body;
+}

@@ -8,6 +8,7 @@ import { ResendRefusal, refusalResponse } from "./errors.ts";
 import { eventRoutes } from "./events.ts";
 import { createIdempotency } from "./idempotency.ts";
 import { createQuota, createRateWindow } from "./limits.ts";
+import { hideSignInMail } from "./mail.ts";
 import { membershipRoutes } from "./memberships.ts";
 import { createOutbox } from "./outbox.ts";
 import { propertyRoutes } from "./properties.ts";
@@ -89,6 +90,7 @@ export function startResend(options: ResendOptions): Promise<StandIn> {
     faults,
     answerFault: (status) =>
       status === 429 ? rateLimited(limit()) : refusalResponse("application_error", "An unexpected error occurred."),
+    redactBody: hideSignInMail,
     record: options.record,
     port: options.port,
   });
