@@ -13,6 +13,8 @@ export interface PacerState {
 
 /** Covers network jitter of 20 ms at no more than 2 % of the rate. */
 export const leastJitterMs = 20;
+/** To begin with: connections are cold, and nothing is known of the machine yet. */
+export const firstJitterMs = 100;
 /** Beyond this it is not jitter any more, and a fifth of the rate is lost already. */
 const mostJitterMs = 250;
 /** What is left of an enlarged jitter after each window without an overrun. */
@@ -53,6 +55,14 @@ export function usableEndMs({ windowStartMs, jitterMs }: PacerState): number {
  */
 export function afterOverrun(state: PacerState): PacerState {
   return { ...state, jitterMs: Math.min(mostJitterMs, state.jitterMs * 2) };
+}
+
+/**
+ * The state when the reservation that opened a window took longer than the jitter to be stored: the calls leave only
+ * now, so the window is counted from now.
+ */
+export function anchoredAt(state: PacerState, nowMs: number): PacerState {
+  return { ...state, windowStartMs: nowMs };
 }
 
 function calmer(state: PacerState): PacerState {

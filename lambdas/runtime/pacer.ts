@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import * as z from "zod";
 import { Deferred } from "../core/outcome.ts";
-import { afterOverrun, decidePacing, leastJitterMs, type PacerState, usableEndMs } from "../core/pacing.ts";
+import { afterOverrun, anchoredAt, decidePacing, firstJitterMs, type PacerState, usableEndMs } from "../core/pacing.ts";
 import { describeError, log } from "./logger.ts";
 import type { StateTable } from "./state-table.ts";
 
@@ -58,7 +58,7 @@ export function createPacer(options: PacerOptions): Pacer {
     const item = await table.get(key);
     return item
       ? stored.parse(item)
-      : { windowStartMs: 0, used: 0, limit: callsPerSecond, pausedUntilMs: 0, jitterMs: leastJitterMs, version: 0 };
+      : { windowStartMs: 0, used: 0, limit: callsPerSecond, pausedUntilMs: 0, jitterMs: firstJitterMs, version: 0 };
   };
 
   /** Stores the state unless somebody else changed it since it was read. */
@@ -70,6 +70,14 @@ export function createPacer(options: PacerOptions): Pacer {
     });
     known = held ? next : undefined;
     return held;
+  };
+
+  /** A window that was opened slowly begins when its calls can leave. Others may have taken from it: then it stays. */
+  const keepAnchor = async (before: PacerState, opened: PacerState): Promise<void> => {
+    const openedNow = opened.windowStartMs !== before.windowStartMs;
+    const version = known?.version;
+    if (!openedNow || version === undefined || now() - opened.windowStartMs <= opened.jitterMs / 2) return;
+    if (!(await store(anchoredAt(opened, now()), version))) known = undefined;
   };
 
   const settle = (waiter: Waiter | undefined) => {
@@ -86,6 +94,7 @@ export function createPacer(options: PacerOptions): Pacer {
       const decision = decidePacing(state, { wanted: waiters.length, nowMs: now() });
       if (decision.kind === "grant") {
         if (!(await store(decision.state, state.version))) continue;
+        await keepAnchor(state, decision.state);
         // The table took so long that the calls would arrive in the provider's next window.
         if (now() >= usableEndMs(decision.state)) continue;
         for (let granted = 0; granted < decision.granted; granted += 1) settle(nextWaiter());

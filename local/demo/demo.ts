@@ -52,7 +52,8 @@ async function main(): Promise<boolean> {
   try {
     const database = createClient(station.endpoints.supabase, station.credentials.serviceRoleKey);
     const directory = await prepareDirectory(database);
-    say(`The station is up at ${station.api}; the directory has ${directory.entries} entries (${directory.source}).\n`);
+    say(`The station is up at ${station.api}; the directory has ${directory.entries} entries (${directory.source}).`);
+    await settleDirectory(station);
 
     const subscribe = await subscribeEveryone(station, database);
     await leaveAgain(station);
@@ -64,6 +65,20 @@ async function main(): Promise<boolean> {
   } finally {
     await station.stop();
   }
+}
+
+/** New entries are embedded, revalidated and packaged first, so that no flow's figures include it. */
+async function settleDirectory(station: StationProcess): Promise<void> {
+  await station.fire("outbox-sweep");
+  for (;;) {
+    const left = Object.values((await station.report()).pending).reduce((sum, amount) => sum + amount, 0);
+    if (left === 0) break;
+    progress(`${left} things to do for the new entries`);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  await station.quiet(120_000);
+  endProgress();
+  say("Its new entries went through the outbox to the embeddings, the site's cache and the package builder.\n");
 }
 
 async function subscribeEveryone(station: StationProcess, database: SupabaseClient): Promise<FlowResult> {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { Deferred } from "../../lambdas/core/outcome.ts";
-import { afterOverrun, decidePacing, type PacerState } from "../../lambdas/core/pacing.ts";
+import { afterOverrun, decidePacing, firstJitterMs, type PacerState } from "../../lambdas/core/pacing.ts";
 import { createPacer, type Pacer } from "../../lambdas/runtime/pacer.ts";
 import { createRateWindow } from "../../local/vendors/resend/limits.ts";
 import { createSeededRandom } from "../../local/vendors/seeded-random.ts";
@@ -165,6 +165,20 @@ describe("the pacer, over a real table", () => {
     ).toBeLessThanOrEqual(5);
   });
 
+  test("counts a window from when its calls can leave, if the table was slow to take the reservation", async () => {
+    const clock = createClock();
+    const table = state.open(clock.now);
+    const slowTable = {
+      ...table,
+      put: async (...args: Parameters<typeof table.put>) => {
+        clock.advance(200);
+        return table.put(...args);
+      },
+    };
+    await createPacer({ provider: "slow", table: slowTable, callsPerSecond: 5, now: clock.now }).acquire("bulk");
+    expect(await table.get({ pk: "pacer", sk: "slow" })).toMatchObject({ windowStartMs: start + 200, used: 1 });
+  });
+
   test("lets an urgent call pass the bulk calls of the same function", async () => {
     const pacer = pacerOf("urgent", Date.now, 1);
     const order: string[] = [];
@@ -181,7 +195,7 @@ describe("the pacer, over a real table", () => {
     const [one, other] = [pacerOf("learning", clock.now, 1), pacerOf("learning", clock.now, 1)];
     await one.acquire("bulk");
     await other.learn(10);
-    clock.advance(1020);
+    clock.advance(1000 + firstJitterMs);
     // Ten at the same instant of a clock that stands: with the first limit the second would wait for ever.
     await Promise.all(Array.from({ length: 10 }, () => one.acquire("bulk")));
     const item = await state.open(clock.now).get({ pk: "pacer", sk: "learning" });
