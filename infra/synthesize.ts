@@ -1,39 +1,7 @@
-import { App } from "aws-cdk-lib";
 import { checkConfig, InvalidConfig } from "../lambdas/core/check-config.ts";
 import type { Station } from "../lambdas/core/station.ts";
 import { bundleFunctions } from "./bundle.ts";
-import { StationStack } from "./station-stack.ts";
-
-/** Behaviour of the CDK that is off by default for the sake of older apps. */
-const featureFlags = {
-  "@aws-cdk/core:checkSecretUsage": true,
-  "@aws-cdk/core:target-partitions": ["aws"],
-  "@aws-cdk/aws-iam:minimizePolicies": true,
-  "@aws-cdk/aws-lambda:recognizeLayerVersion": true,
-};
-
-interface SynthesisOptions {
-  outdir: string;
-  bundleDir: string;
-  stage?: string;
-  /** Holds the template against CloudFormation's own schemas; errors stop the synthesis. */
-  templateRules?: boolean;
-}
-
-/** The CDK app with its one stack, not yet written; the functions' bundles must be in `bundleDir`. */
-export function buildApp(station: Station, { outdir, bundleDir, stage, templateRules = false }: SynthesisOptions): App {
-  const app = new App({
-    outdir,
-    context: { ...featureFlags, "@aws-cdk/core:validateAgainstDefaultRules": templateRules },
-    analyticsReporting: false,
-  });
-  new StationStack(app, "flux-station", {
-    station,
-    stage: stage ?? app.node.tryGetContext("stage") ?? "prod",
-    bundleDir,
-  });
-  return app;
-}
+import type { SynthesisOptions } from "./station-app.ts";
 
 /**
  * Bundles the functions and writes the cloud assembly to `outdir`. Needs neither an account nor Docker. Throws
@@ -42,6 +10,7 @@ export function buildApp(station: Station, { outdir, bundleDir, stage, templateR
 export async function synthesize(station: Station, options: SynthesisOptions): Promise<void> {
   const problems = checkConfig(station.config);
   if (problems.length > 0) throw new InvalidConfig(problems);
-  await bundleFunctions(station, options.bundleDir);
+  // Loading the CDK takes about as long as bundling, which is another process's work.
+  const [{ buildApp }] = await Promise.all([import("./station-app.ts"), bundleFunctions(station, options.bundleDir)]);
   buildApp(station, options).synth();
 }

@@ -68,8 +68,11 @@ async function main(): Promise<void> {
   try {
     closers.push(await lockHome(home));
     await refuseTakenPort(port);
-    const assemblyDir =
-      values.assembly ?? (await freshAssembly(root, () => say("Synthesizing the stack (its sources changed)...")));
+    const assemblyDir = values.assembly
+      ? Promise.resolve(values.assembly)
+      : freshAssembly(root, () => say("Synthesizing the stack (its sources changed)..."));
+    // Awaited by the station once the rest is up; until then a failure must not count as unhandled.
+    assemblyDir.catch(() => undefined);
     const recordingPath = process.env.STATION_RECORD;
     const recording = recordingPath ? openRecording(resolve(recordingPath)) : undefined;
     if (recording) closers.push(async () => recording.close());

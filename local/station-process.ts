@@ -77,6 +77,8 @@ export interface StationProcessOptions {
   assemblyDir?: string;
   /** Where every exchange with a vendor is written. */
   recordTo?: string;
+  /** Called with the home once the process has ended, before the home is removed. */
+  onStopped?: (home: string) => Promise<void>;
 }
 
 /** Variables that a station may see of the environment it is started from: none that could hold a vendor's key. */
@@ -135,7 +137,11 @@ export async function startStationProcess(options: StationProcessOptions = {}): 
         child.kill("SIGTERM");
         await exited;
       }
-      await rm(home, { recursive: true, force: true });
+      try {
+        await options.onStopped?.(home);
+      } finally {
+        await rm(home, { recursive: true, force: true });
+      }
     },
   };
 }

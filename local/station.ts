@@ -16,7 +16,8 @@ import { startVendors, type VendorName } from "./vendors/start-vendors.ts";
 export interface StationOptions {
   /** Folder for what belongs to this station alone: credentials, log, description. */
   home: string;
-  assemblyDir: string;
+  /** Where the synthesized stack is, or will be: everything that does not need it starts meanwhile. */
+  assemblyDir: Promise<string>;
   /** Port of the HTTP API; 0 takes a free one. */
   port: number;
   clock: Clock;
@@ -86,7 +87,7 @@ export async function startStation(options: StationOptions): Promise<Station> {
     const tally = createTally();
     const vendorUrls = Object.fromEntries(Object.entries(vendors).map(([name, { url }]) => [name, url]));
     const stack = await startStack({
-      assemblyDir: options.assemblyDir,
+      assemblyDir: await options.assemblyDir,
       port: options.port,
       clock,
       environment: addressesOf({ ...vendorUrls, supabase: supabase.url }),

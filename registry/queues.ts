@@ -42,7 +42,7 @@ export const queues = {
     workerMemoryMb: 512,
     maxReceiveCount: 5,
     backoffBaseSeconds: 5,
-    uses: { providers: ["supabase", "resend"], queues: ["segment-sync"], secrets: ["unsubscribeKey"] },
+    uses: { providers: ["supabase", "resend"], queues: ["segment-sync", "revalidation"], secrets: ["unsubscribeKey"] },
     errorImpact: "People who subscribed get no welcome mail, or people who unsubscribed still get mail.",
   },
   email: {

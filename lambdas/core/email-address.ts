@@ -12,7 +12,7 @@ export const emailAddress = z
   .regex(
     /^[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$/,
     {
-      error: "must be an email address such as name@example.com",
+      error: "must be an email address: a name, an @ and a domain with a dot in it",
     },
   )
   .refine((address) => !address.includes(".."), { error: "must not contain two dots in a row" });

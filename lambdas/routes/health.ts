@@ -10,6 +10,9 @@ export const health =
   ({ inspector }: { inspector: QueueInspector }): Route =>
   async () => {
     const queues = await inspector.inspectAll();
-    const sound = queues.every(({ dead_letters, error_streak }) => dead_letters === 0 && error_streak === 0);
+    const sound = queues.every(
+      ({ queue_length, in_flight, delayed, dead_letters, error_streak }) =>
+        dead_letters === 0 && error_streak === 0 && ![queue_length, in_flight, delayed].includes(null),
+    );
     return jsonReply(200, { status: sound ? "ok" : "degraded", queues }, { "cache-control": "no-store" });
   };

@@ -22,8 +22,16 @@ type Level = "debug" | "info" | "warn" | "error";
 
 function write(level: Level, code: string, fields: Record<string, unknown> = {}): void {
   powertools ??= new Logger();
-  powertools[level](code, { ...scopes.getStore(), ...fields });
+  const told = Object.entries(fields).map(([name, value]) => [
+    name,
+    typeof value === "string" ? withoutAddresses(value) : value,
+  ]);
+  powertools[level](code, { ...scopes.getStore(), ...Object.fromEntries(told) });
 }
+
+/** What a vendor says of a refusal may quote the address it refuses. */
+const withoutAddresses = (text: string): string =>
+  text.replaceAll(/[^\s"'<>(),:;=/]+(?:@|%40)[a-z\d-]+(?:\.[a-z\d-]+)*\.[a-z]{2,}/gi, "[address]");
 
 /** Structured log lines; `code` is a dotted name such as `mail.accepted`, fields are facts. */
 export const log = {

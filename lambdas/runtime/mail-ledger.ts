@@ -8,7 +8,7 @@ import { signal } from "./metrics.ts";
 import { expiryAfter, type StateTable } from "./state-table.ts";
 
 /** How long a record outlives its last change: longer than any message can come back. */
-const keptDays = 90;
+export const ledgerKeptDays = 90;
 
 /** One send under one business key. */
 export interface Send {
@@ -76,7 +76,7 @@ export function createMailLedger({ table, now }: { table: StateTable; now: () =>
       providerIds: [],
       reason: null,
     };
-    const expiresAt = expiryAfter(now(), keptDays);
+    const expiresAt = expiryAfter(now(), ledgerKeptDays);
     // First, so that no mail leaves that its webhooks could not find.
     await table.put(pointerKey(ledgerTag(key)), { key, mails: Array.isArray(payload) ? payload.length : 1, expiresAt });
     const claimed = await table.create(itemKey(key), { ...record, expiresAt });
@@ -93,7 +93,7 @@ export function createMailLedger({ table, now }: { table: StateTable; now: () =>
     fields: Partial<LedgerRecord>,
     attempts?: number,
   ): Promise<boolean> => {
-    const changes: Record<string, unknown> = { ...fields, expiresAt: expiryAfter(now(), keptDays) };
+    const changes: Record<string, unknown> = { ...fields, expiresAt: expiryAfter(now(), ledgerKeptDays) };
     const updated = await table.update(
       itemKey(key),
       {
@@ -181,7 +181,7 @@ export function createMailLedger({ table, now }: { table: StateTable; now: () =>
         names: { "#status": "status", "#expiresAt": "expiresAt", "#providerIds": "providerIds" },
         values: {
           ":fate": fate,
-          ":expiresAt": expiryAfter(now(), keptDays),
+          ":expiresAt": expiryAfter(now(), ledgerKeptDays),
           ":providerIds": [providerId],
           ...Object.fromEntries(replaceable),
         },

@@ -1,4 +1,5 @@
 import { GetQueueAttributesCommand, SQSClient } from "@aws-sdk/client-sqs";
+import * as z from "zod";
 import { type QueueName, queues } from "../../registry/queues.ts";
 import { entriesOf } from "../core/record.ts";
 import { describeError, log } from "./logger.ts";
@@ -21,6 +22,9 @@ export interface QueueInspector {
   inspectAll(): Promise<QueueState[]>;
 }
 
+const amount = z.string().regex(/^\d+$/).transform(Number);
+const depth = z.object({ waiting: amount, inFlight: amount, delayed: amount });
+
 interface Urls {
   urlOf: (queue: QueueName) => string;
   deadLetterUrlOf: (queue: QueueName) => string;
@@ -41,11 +45,11 @@ export function createQueueInspector(
         ],
       }),
     );
-    return {
-      waiting: Number(Attributes.ApproximateNumberOfMessages),
-      inFlight: Number(Attributes.ApproximateNumberOfMessagesNotVisible),
-      delayed: Number(Attributes.ApproximateNumberOfMessagesDelayed),
-    };
+    return depth.parse({
+      waiting: Attributes.ApproximateNumberOfMessages,
+      inFlight: Attributes.ApproximateNumberOfMessagesNotVisible,
+      delayed: Attributes.ApproximateNumberOfMessagesDelayed,
+    });
   };
 
   const orNull = async <T>(what: string, queue: QueueName, reading: Promise<T>): Promise<T | null> => {
@@ -58,16 +62,16 @@ export function createQueueInspector(
   };
 
   const inspect = async (queue: QueueName): Promise<QueueState> => {
-    const [depth, dead, record] = await Promise.all([
+    const [alive, dead, record] = await Promise.all([
       orNull("depth", queue, depths(urlOf(queue))),
       orNull("dead letters", queue, depths(deadLetterUrlOf(queue))),
       orNull("record", queue, readQueueRecord(table, queue)),
     ]);
     return {
       queue,
-      queue_length: depth?.waiting ?? null,
-      in_flight: depth?.inFlight ?? null,
-      delayed: depth?.delayed ?? null,
+      queue_length: alive?.waiting ?? null,
+      in_flight: alive?.inFlight ?? null,
+      delayed: alive?.delayed ?? null,
       // Somebody who looks at a dead letter hides it for a while; it is no less dead.
       dead_letters: dead ? dead.waiting + dead.inFlight : null,
       last_success_at: record?.lastSuccessAt ?? null,

@@ -10,6 +10,8 @@ const taskEvent = z.object({
   task: z.string(),
   execution: z.string(),
   input: z.record(z.string(), z.unknown()),
+  /** What the run was started with. Absent where a run began before a deployment by a definition that did not tell. */
+  runInput: z.looseObject({ correlationId: z.string().optional() }).optional(),
 });
 
 export interface TaskContext {
@@ -29,8 +31,9 @@ export type Task = (input: Record<string, unknown>, context: TaskContext) => Pro
 export function createTaskHandler<N extends string>(build: () => Promise<Record<N, Task>>): Handler {
   const tasks = lazy(build, secretsExpiry);
   return async (event: unknown, context) => {
-    const { task, execution, input } = taskEvent.parse(event);
-    const correlationId = typeof input.correlationId === "string" ? input.correlationId : execution;
+    const { task, execution, input, runInput } = taskEvent.parse(event);
+    // A schedule starts its runs without one.
+    const correlationId = runInput?.correlationId ?? execution;
     return withLogScope({ correlationId, task }, async () => {
       try {
         const found = Object.entries<Task>(await tasks()).find(([name]) => name === task);

@@ -9,7 +9,7 @@ import type { ResendProvider } from "../providers/resend.ts";
 import { nothing, type SupabaseProvider } from "../providers/supabase.ts";
 import { publicApiUrl, queueUrl, requiredSecrets, station } from "../runtime/configuration.ts";
 import { log } from "../runtime/logger.ts";
-import { createMailLedger, type MailLedger } from "../runtime/mail-ledger.ts";
+import { createMailLedger, ledgerKeptDays, type MailLedger } from "../runtime/mail-ledger.ts";
 import { createMessageSender, type MessageSender } from "../runtime/message-sender.ts";
 import { type MailSettings, newsletterMail } from "../runtime/newsletter-mail.ts";
 import { now, realResend, realSupabase, realTable } from "../runtime/real-parts.ts";
@@ -32,6 +32,9 @@ const subscribed = z.object({
   subscription_id: z.uuid(),
   email: z.string(),
   was_new: z.boolean(),
+  was_resubscribed: z.boolean(),
+  /** When they subscribed for the first time. */
+  subscribed_at: z.iso.datetime({ offset: true }),
   sync_status: z.enum(["pending", "synced", "failed", "skipped"]),
   engagement_score: z.number(),
   suppressed: z.boolean(),
@@ -80,6 +83,8 @@ async function subscribe(parts: SubscriptionParts, wish: Subscribe, message: Env
     log.info("subscription.suppressed", { subscriptionId: subscription.subscription_id });
     return "suppressed";
   }
+  const isBeginning = subscription.was_new || subscription.was_resubscribed;
+  if (isBeginning) await refreshSite(parts, subscription, message);
   if (subscription.sync_status !== "synced") {
     await syncContact(parts, subscription, topics, message, {
       signup_source: wish.source ?? "unknown",
@@ -91,7 +96,31 @@ async function subscribe(parts: SubscriptionParts, wish: Subscribe, message: Env
       last_active: message.firstSeenAt,
     });
   }
-  return welcome(parts, subscription);
+  // Somebody who asks again is owed a welcome only where an earlier message died before its own was sent.
+  const mayLackWelcome = parts.now() - Date.parse(subscription.subscribed_at) < welcomeRememberedMs;
+  return isBeginning || mayLackWelcome ? welcome(parts, subscription) : "done";
+}
+
+/**
+ * While the first subscription is younger, its welcome's ledger record is still there, if ever one was begun. A later
+ * one says nothing: whoever came back while the record was there got no welcome, and the record was not renewed.
+ */
+const welcomeRememberedMs = (ledgerKeptDays - 1) * 86_400_000;
+
+/** Makes the site's pages about the newsletter stale. Delivered again, it is the same message. */
+async function refreshSite(
+  { sender, now }: SubscriptionParts,
+  { subscription_id: subscriptionId, was_new }: Subscription,
+  { correlationId, firstSeenAt }: Envelope,
+): Promise<void> {
+  const about = {
+    businessKey: "revalidation/newsletter_subscriptions",
+    correlationId,
+    nowMs: now(),
+    idempotency: { scope: "subscription/revalidation", key: `${subscriptionId}/${firstSeenAt}` },
+  };
+  const change = { table: "newsletter_subscriptions", change: was_new ? "INSERT" : "UPDATE" } as const;
+  await sender.send("revalidation", makeEnvelope("revalidation", change, about));
 }
 
 /** One call makes a new contact with everything; an address that Resend knows already is brought up to date. */

@@ -166,6 +166,7 @@ begin
     'email', v_row.email,
     'was_new', v_row.subscribed_at = p_now,
     'was_resubscribed', coalesce(v_row.resubscribed_at = p_now, false),
+    'subscribed_at', v_row.subscribed_at,
     'resend_contact_id', v_row.resend_contact_id,
     'sync_status', v_row.sync_status,
     'engagement_score', v_row.engagement_score,

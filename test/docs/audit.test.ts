@@ -12,7 +12,7 @@ interface Row {
   answer: string;
   proof: string[];
 }
-const rows: Row[] = [...textOf("docs/audit.md").matchAll(/^\| ([A-Z]-\d+) \| (.+?) \| (.+?) \| (.+) \|$/gm)].map(
+const rows: Row[] = [...textOf("docs/audit.md").matchAll(/^\| ([A-Z]-\d+) +\| (.+?) +\| (.+?) +\| (.+?) +\|$/gm)].map(
   ([, id = "", item = "", answer = "", proof = ""]) => ({ id, item, answer, proof: proof.split("<br>") }),
 );
 

@@ -112,6 +112,8 @@ describe("A subscription that cannot be carried out", () => {
     expect(deadLetters).toEqual({});
     expect(Object.fromEntries(Object.entries(queues).map(([name, { received }]) => [name, received]))).toEqual({
       subscription: 2,
+      // What follows from the two: the site's list of subscribers is stale.
+      revalidation: 2,
     });
     expect((await station.contacts()).map(({ email }) => email).toSorted()).toEqual([
       "proto@example.com",

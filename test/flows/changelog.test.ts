@@ -1,4 +1,5 @@
 import { existsSync, readFileSync } from "node:fs";
+import { CreateQueueCommand, DeleteQueueCommand, GetQueueAttributesCommand } from "@aws-sdk/client-sqs";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { makeEnvelope } from "../../lambdas/core/messages.ts";
 import { exampleRepository } from "../../local/vendors/github/example-repository.ts";
@@ -179,6 +180,36 @@ test("an event that failed is worked on again when it comes back, and is no dupl
   const entry = await entryOf(event);
   expect(entry).toBeDefined();
   expect(await postsOf(entry?.slug ?? "")).toHaveLength(1);
+});
+
+test("an entry whose announcement cannot be queued is announced later, and stays one", async () => {
+  const QueueUrl = station.queueUrl("changelog-notify");
+  const { Attributes = {} } = await station.sqs.send(
+    new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ["VisibilityTimeout", "MessageRetentionPeriod"] }),
+  );
+  await station.sqs.send(new DeleteQueueCommand({ QueueUrl }));
+  const event = deployment({ from: 0, to: newest });
+  await deliver(event);
+  await vi.waitFor(
+    async () =>
+      expect(
+        await station.sql("select processed, error from webhook_events where dedupe_key = $1", [event.id]),
+      ).toEqual([{ processed: false, error: expect.stringMatching(/queue/i) }]),
+    { timeout: 30_000, interval: 200 },
+  );
+  const entry = await entryOf(event);
+  if (!entry) throw new Error("there is no entry");
+  expect(await postsOf(entry.slug)).toEqual([]);
+
+  await station.sqs.send(new CreateQueueCommand({ QueueName: QueueUrl.split("/").at(-1), Attributes }));
+  await station.advance(180_000);
+  await station.quiet();
+  expect(await entryOf(event)).toEqual(entry);
+  expect(await postsOf(entry.slug)).toMatchObject([{ edits: 0, embeds: [{ title: entry.title }] }]);
+  expect(await notificationsOf(entry.id)).toHaveLength(1);
+  expect(await station.sql("select processed, error from webhook_events where dedupe_key = $1", [event.id])).toEqual([
+    { processed: true, error: null },
+  ]);
 });
 
 test("an event that does not exist is dead-lettered", async () => {

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { unsubscribeLink } from "../../lambdas/core/unsubscribe-link.ts";
+import { queues } from "../../registry/queues.ts";
 import { secrets } from "../../registry/secrets.ts";
 import { type FlowStation, START_TIMEOUT_MS, startFlowStation } from "./station.ts";
 
@@ -11,7 +12,7 @@ let kept: Record<string, string>;
 // Before the first request, since a function keeps for five minutes what it has read.
 beforeAll(async () => {
   station = await startFlowStation();
-  kept = await station.changeSecret({ resendApiKey: null, supabaseServiceRoleKey: null });
+  kept = await station.changeSecret({ resendApiKey: null, supabaseServiceRoleKey: null, discordJobsWebhook: null });
 }, START_TIMEOUT_MS);
 afterAll(() => station?.stop());
 
@@ -60,4 +61,43 @@ test("What waited is carried out once the keys are there, without a restart", as
   expect(await station.outbox(email)).toHaveLength(1);
   expect((await station.call("/email/count")).json()).toEqual({ count: 1 });
   expect((await station.report()).deadLetters).toEqual({});
+});
+
+test("A job for a Discord channel whose address is missing is tried again, then dead-lettered with its reason", async () => {
+  const add = (slug: string) =>
+    station.sql(
+      `insert into jobs (slug, title, company, description, category, link, status, is_placeholder)
+       values ($1, $1, 'Example Post', 'What there is to do', 'engineering', 'https://example.com/job', 'active', false)`,
+      [slug],
+    );
+  const jobsOnDiscord = async () =>
+    (await station.vendorState<{ embeds: { title: string }[] }>("discord", "messages")).map(
+      ({ embeds }) => embeds[0]?.title,
+    );
+  await add("without-an-address");
+  await station.fire("outbox-sweep");
+  await expect
+    .poll(async () => (await station.report()).queues["discord-jobs"], { timeout: 30_000 })
+    .toMatchObject({ failing: 1, done: 0, suppressed: 0, deferred: 0 });
+  expect(JSON.stringify(await logged("message.outcome"))).toContain("discordJobsWebhook");
+
+  for (let hour = 0; hour < 12; hour += 1) await station.advance(3_600_000);
+  const dead = await station.deadLetters("discord-jobs");
+  expect(dead).toHaveLength(1);
+  const { id = "" } = JSON.parse(dead[0]?.body ?? "{}") as { id?: string };
+  const attempts = queues["discord-jobs"].maxReceiveCount;
+  expect((await logged("message.outcome")).filter(({ envelopeId }) => envelopeId === id)).toHaveLength(attempts);
+  // SQS moved it there, which keeps no reason; the station does.
+  expect(await station.item("failure#discord-jobs", id)).toMatchObject({
+    errorMessage: expect.stringContaining("discordJobsWebhook"),
+    attempts,
+  });
+  expect(await jobsOnDiscord()).toEqual([]);
+
+  await station.changeSecret({ discordJobsWebhook: kept.discordJobsWebhook ?? "" });
+  await station.advance(6 * 60_000);
+  await add("with-an-address");
+  await station.fire("outbox-sweep");
+  await station.quiet();
+  expect(await jobsOnDiscord()).toEqual([expect.stringContaining("with-an-address")]);
 });

@@ -156,6 +156,22 @@ test("of five runs started at the same moment one sends, and the others join it"
   expect(new Set(recipients).size).toBe(recipients.length);
 });
 
+test("every call of a run that a request started carries the request's correlation id", async () => {
+  const after = (await station.calls()).at(-1)?.seq ?? 0;
+  const answer = await station.callInternal("/email/digest", {
+    body: { scheduled_time: "2026-10-11T20:00:00Z", mode: "broadcast" },
+    headers: { "x-correlation-id": "the-editor-1" },
+  });
+  const ended = await untilRunEnded(station, "digest", answer.json<{ id: string }>().id);
+  expect(ended.end).toBe("Digest Done");
+  const calls = await station.calls("resend", after);
+  expect(calls.map(({ method, path }) => `${method} ${path.replace(/[0-9a-f-]{36}/, "{id}")}`)).toEqual(
+    expect.arrayContaining(["POST /broadcasts", "POST /broadcasts/{id}/send"]),
+  );
+  const beat = (await station.calls("heartbeat")).at(-1);
+  expect(new Set([...calls, beat].map((call) => call?.correlationId))).toEqual(new Set(["the-editor-1"]));
+});
+
 test.each([
   ["created", false, "2026-10-25T20:00:00Z", "weekly-digest 2026-W44"],
   ["created and sent", true, "2026-10-18T20:00:00Z", "weekly-digest 2026-W43"],

@@ -82,11 +82,17 @@ test("a score that rises above 70 moves the contact, which is never in no segmen
   expect(await segmentsOf(reader.email)).toEqual(["medium-engagement"]);
   expect(await segmentCalls(reader, after)).toEqual([]);
 
-  await station.callInternal("/pulse", { body: { ...copy, event_id: "copy-2" } });
+  await station.callInternal("/pulse", {
+    body: { ...copy, event_id: "copy-2" },
+    headers: { "x-correlation-id": "the-second-copy" },
+  });
   await station.quiet();
   expect(await segmentsOf(reader.email)).toEqual(["high-engagement"]);
   // Nothing is known of the contact yet, so it is looked at first.
   expect(await segmentCalls(reader, after)).toEqual(["GET", ...move("medium-engagement", "high-engagement")]);
+  // From the request over the queue of interactions, that of contacts and the workflow to the vendor.
+  const correlationIds = (await station.calls("resend", after)).map(({ correlationId }) => correlationId);
+  expect(new Set(correlationIds)).toEqual(new Set(["the-second-copy"]));
   expect(
     await station.sql(
       "select segment_target, engagement_score, retry_attempt, resend_status from segment_sync_evidence where contact_id = $1",

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { send } from "./http.ts";
+import { refuseLeaks, scanStationLog } from "./log-scan.ts";
 import { START_TIMEOUT_MS } from "./station.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -107,7 +108,9 @@ describe("A station started from a terminal whose environment is full of real ke
   }, START_TIMEOUT_MS);
   afterAll(async () => {
     kill(-station.pid, "SIGKILL");
+    const scan = await scanStationLog(home, { secrets: [key], sentences: [] });
     await rm(home, { recursive: true, force: true });
+    refuseLeaks(scan);
   });
 
   const description = async () => JSON.parse(await readFile(join(home, "local.json"), "utf8"));

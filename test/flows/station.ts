@@ -17,6 +17,7 @@ import type { StandInName } from "../../local/vendors/start-vendors.ts";
 import type { QueueName } from "../../registry/queues.ts";
 import { queues } from "../../registry/queues.ts";
 import { type Answer, type Request, send } from "./http.ts";
+import { type LogScan, refuseLeaks, scanStationLog, secretsIn, sentencesOf } from "./log-scan.ts";
 
 /** A station may have to be synthesized first, on a machine that does other things too. */
 export const START_TIMEOUT_MS = 120_000;
@@ -95,11 +96,16 @@ export interface FlowStation extends StationProcess {
   item(pk: string, sk: string): Promise<Record<string, unknown> | undefined>;
   /** Changes the station's secret, values to set and null to remove; answers what it was before. */
   changeSecret(changes: Record<string, string | null>): Promise<Record<string, string>>;
+  /** Looks at all that was logged so far; `stop` does too, and throws when a line says too much. */
+  scanLog(): Promise<LogScan>;
 }
 
-/** Starts a station; pass `stop` to `afterAll`. */
+/** Starts a station; pass `stop` to `afterAll`: it fails the test file whose station logged what must not be logged. */
 export async function startFlowStation(options: StationProcessOptions = {}): Promise<FlowStation> {
-  const station = await startStationProcess(options);
+  const secrets = new Set<string>();
+  const sentences = new Set<string>();
+  const scan = (home: string) => scanStationLog(home, { secrets, sentences });
+  const station = await startStationProcess({ ...options, onStopped: async (home) => refuseLeaks(await scan(home)) });
   const { endpoints, vendors, credentials, api } = station;
   const aws = (endpoint: string) => ({
     endpoint,
@@ -125,6 +131,11 @@ export async function startFlowStation(options: StationProcessOptions = {}): Pro
   const state = async <T>(part: string, vendor: StandInName = "resend"): Promise<T[]> =>
     (await send(`${vendorUrl(vendor)}/_state?only=${part}`)).json<Record<string, T[]>>()[part] ?? [];
   const call = (path: string, request?: Request) => send(`${api}${path}`, request);
+  for (const secret of secretsIn(credentials)) secrets.add(secret);
+  const noteMails = async () => {
+    const texts = (await state<OutboxMail>("outbox")).map(({ text }) => text ?? "");
+    for (const sentence of sentencesOf(texts)) sentences.add(sentence);
+  };
 
   return {
     ...station,
@@ -204,13 +215,20 @@ export async function startFlowStation(options: StationProcessOptions = {}): Pro
       const SecretId = "prod-flux-station";
       const { SecretString = "{}" } = await secretsManager.send(new GetSecretValueCommand({ SecretId }));
       const before: Record<string, string> = JSON.parse(SecretString);
+      for (const secret of secretsIn(changes)) secrets.add(secret);
       const changed = Object.entries({ ...before, ...changes }).filter(([, value]) => value !== null);
       await secretsManager.send(
         new PutSecretValueCommand({ SecretId, SecretString: JSON.stringify(Object.fromEntries(changed)) }),
       );
       return before;
     },
+    scanLog: async () => {
+      await noteMails();
+      return scan(station.home);
+    },
     stop: async () => {
+      // A test may have ended the station already; its log is there nevertheless.
+      await noteMails().catch(() => undefined);
       await pool.end();
       for (const client of [sqs, dynamodb, secretsManager, stepFunctions]) client.destroy();
       await station.stop();

@@ -17,6 +17,11 @@ const { topics, segments } = config.resend;
 /** The last call so far, so that a test sees only its own. */
 const lastCall = async () => (await station.calls()).at(-1)?.seq ?? 0;
 
+/** Calls of the site's revalidate endpoint that make the newsletter's pages stale. */
+const refreshes = async (after: number) =>
+  (await station.calls("site", after)).map(({ status, body, correlationId }) => ({ status, body, correlationId }));
+const lastRefresh = async () => (await station.calls("site")).at(-1)?.seq ?? 0;
+
 const subscriptionOf = async (email: string) => {
   const rows = await station.sql<{ id: string; status: string; sync_status: string; subscribed_at: Date }>(
     "select id, status, sync_status, subscribed_at from newsletter_subscriptions where email = $1",
@@ -110,12 +115,20 @@ describe("A first subscription", () => {
     expect(new Set(calls.map(({ correlationId }) => correlationId))).toEqual(new Set(["from-the-site-1"]));
   });
 
+  test("makes what the site says of the newsletter stale, once", async () => {
+    expect(await refreshes(0)).toEqual([
+      { status: 200, body: { tags: ["newsletter"] }, correlationId: "from-the-site-1" },
+    ]);
+  });
+
   test("asked for again changes nothing and sends nothing", async () => {
     const after = await lastCall();
+    const afterRefresh = await lastRefresh();
     const before = await subscriptionOf(email);
     expect((await station.subscribe(email)).status).toBe(202);
     await station.quiet();
     expect(await station.calls("resend", after)).toEqual([]);
+    expect(await refreshes(afterRefresh)).toEqual([]);
     expect(await station.outbox(email)).toHaveLength(1);
     expect((await subscriptionOf(email)).id).toBe(before.id);
   });
@@ -151,8 +164,10 @@ describe("Somebody who left", () => {
     expect((await subscriptionOf(email)).status).toBe("unsubscribed");
     expect((await station.contact(email))?.unsubscribed).toBe(true);
 
+    const afterRefresh = await lastRefresh();
     await station.subscribe(email, { copy_category: "guides" });
     await station.quiet();
+    expect((await refreshes(afterRefresh)).map(({ body }) => body)).toEqual([{ tags: ["newsletter"] }]);
     expect((await subscriptionOf(email)).status).toBe("active");
     const contact = await station.contact(email);
     expect(contact?.unsubscribed).toBe(false);
@@ -165,15 +180,60 @@ describe("Somebody who left", () => {
   });
 });
 
+describe("Somebody who asks again", () => {
+  /** Subscribed that many days ago by a message that died before it came to the welcome, or whose record is gone. */
+  const subscribedWithoutRecord = async (email: string, daysAgo: number) => {
+    const at = new Date(Date.parse((await station.report()).now) - daysAgo * dayMs).toISOString();
+    await station.sql("select subscribe_newsletter(p_email => $1, p_now => $2)", [email, at]);
+    await station.subscribe(email);
+    await station.quiet();
+    expect((await subscriptionOf(email)).sync_status).toBe("synced");
+  };
+
+  test("within the ledger's memory gets the welcome that never left", async () => {
+    await subscribedWithoutRecord("unwelcomed@example.com", 88);
+    expect(await station.outbox("unwelcomed@example.com")).toHaveLength(1);
+  });
+
+  test("when the ledger has forgotten their welcome gets no second one", async () => {
+    const email = "faithful@example.com";
+    await subscribedWithoutRecord(email, 100);
+    expect(await station.outbox(email)).toEqual([]);
+    expect((await station.report()).deadLetters).toEqual({});
+
+    await station.sql(
+      "select unsubscribe_newsletter(id, 'page', now()) from newsletter_subscriptions where email = $1",
+      [email],
+    );
+    await station.subscribe(email);
+    await station.quiet();
+    expect(await station.outbox(email)).toHaveLength(1);
+  });
+
+  test("after they came back while the ledger still knew their welcome gets no second one either", async () => {
+    const email = "returned@example.com";
+    await subscribedWithoutRecord(email, 100);
+    await station.sql(
+      "update newsletter_subscriptions set resubscribed_at = now() - interval '20 days' where email = $1",
+      [email],
+    );
+    await station.subscribe(email);
+    await station.quiet();
+    expect(await station.outbox(email)).toEqual([]);
+  });
+});
+
 describe("A blocklisted address", () => {
   test("is suppressed: no contact, no mail, no failure", async () => {
     const email = "blocked@example.com";
     const after = await lastCall();
+    const afterRefresh = await lastRefresh();
     const suppressedBefore = (await station.report()).queues.subscription?.suppressed ?? 0;
     await station.sql("insert into email_blocklist (email, reason) values ($1, 'spam_complaint')", [email]);
     expect((await station.subscribe(email)).status).toBe(202);
     await station.quiet();
     expect(await station.calls("resend", after)).toEqual([]);
+    expect(await refreshes(afterRefresh)).toEqual([]);
     expect(await station.outbox(email)).toEqual([]);
     expect((await station.report()).queues.subscription?.suppressed).toBe(suppressedBefore + 1);
     expect((await station.report()).deadLetters).toEqual({});

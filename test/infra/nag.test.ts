@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { AwsSolutionsChecks } from "cdk-nag";
 import { expect, it } from "vitest";
 import { bundleFunctions } from "../../infra/bundle.ts";
-import { buildApp } from "../../infra/synthesize.ts";
+import { buildApp } from "../../infra/station-app.ts";
 import { resolveStation } from "../../lambdas/core/station.ts";
 import { config } from "../../station.config.ts";
 

@@ -21,6 +21,8 @@ export interface TaskCall {
   state: string;
   task: string;
   input: Record<string, unknown>;
+  /** What the task was told of the run's own input. */
+  runInput: unknown;
 }
 
 export interface MachineRun {
@@ -50,6 +52,7 @@ const taskEvent = z.strictObject({
   task: z.string(),
   execution: z.string(),
   input: z.record(z.string(), z.unknown()),
+  runInput: z.unknown(),
 });
 
 /** Starts the service with one synthesized machine; Retry delays are a thousand times shorter. */
@@ -72,8 +75,8 @@ export async function startMachineRunner({ workflow, definition }: SynthesizedMa
       const name = `run-${runs}`;
       const calls: Omit<TaskCall, "state">[] = [];
       const played = new Map<string, number>();
-      players.set(name, ({ task, input: taskInput }) => {
-        calls.push({ task, input: taskInput });
+      players.set(name, ({ task, input: taskInput, runInput }) => {
+        calls.push({ task, input: taskInput, runInput });
         if (failCall?.number === calls.length - 1) throw failCall.error;
         const times = played.get(task) ?? 0;
         played.set(task, times + 1);

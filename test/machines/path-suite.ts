@@ -67,6 +67,8 @@ export function describePaths(workflow: WorkflowName, paths: Path[], alsoRetried
         });
         const visits = countsOf(run.states.filter((state) => run.calls.some((call) => call.state === state)));
         expect(countsOf(run.calls.map(({ state }) => state))).toEqual({ ...visits, ...path.calls });
+        // Whatever the states before made of the data, each task knows the request that the run is for.
+        for (const { state, runInput } of run.calls) expect(runInput, state).toEqual(path.input);
         path.check?.(run);
       });
   });

@@ -36,6 +36,7 @@ export type Subscribed = {
   email: string;
   was_new: boolean;
   was_resubscribed: boolean;
+  subscribed_at: string;
   resend_contact_id: string | null;
   sync_status: string;
   engagement_score: number;

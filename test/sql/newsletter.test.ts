@@ -10,6 +10,9 @@ beforeAll(async () => {
 }, START_TIMEOUT_MS);
 afterAll(() => db.close());
 
+/** A time as the database writes it into JSON. */
+const inJson = (at: string) => at.replace(".000Z", "+00:00");
+
 const subscribe = (p_email: string, args: Record<string, unknown> = {}) =>
   db.call<Subscribed>("subscribe_newsletter", { p_email, p_now: T0, ...args });
 const sequenceOf = (email: string) =>
@@ -27,6 +30,7 @@ describe("signing up", () => {
       email: "ada@example.com",
       was_new: true,
       was_resubscribed: false,
+      subscribed_at: inJson(T0),
       resend_contact_id: null,
       sync_status: "pending",
       engagement_score: 45,
@@ -106,6 +110,7 @@ describe("signing up again after leaving", () => {
       subscription_id,
       was_new: false,
       was_resubscribed: true,
+      subscribed_at: inJson(T0),
       resend_contact_id: "contact-back",
       sync_status: "pending",
       suppressed: false,

@@ -5,7 +5,7 @@ import { contactChange, type SegmentParts } from "./parts.ts";
 
 /**
  * Moves the contact at Resend. The state is dirty from before the first call until after the last, so that whatever
- * interrupts this, the next run looks before it acts.
+ * interrupts this, the next run looks before it acts. A call is counted once Resend has answered it.
  */
 export const applyChange =
   ({ resend, states, segmentIds }: SegmentParts): Task =>
@@ -14,13 +14,27 @@ export const applyChange =
     const known = await states.read(subscriptionId);
     const retryAttempt = known?.attempts ?? 0;
     await states.markDirty(subscriptionId, retryAttempt + 1);
-    const listed = listFirst || !known?.segment ? await resend.listSegments(contactId) : [segmentIds[known.segment]];
+    let calls = 0;
+    const called = (operation: "list" | "add" | "remove") => {
+      calls += 1;
+      count(`segments-${operation}`, 1);
+    };
+    const list = async () => {
+      const found = await resend.listSegments(contactId);
+      called("list");
+      return found;
+    };
+    const listed = listFirst || !known?.segment ? await list() : [segmentIds[known.segment]];
     const present = managedSegments.filter((segment) => listed.includes(segmentIds[segment]));
     const { add, remove } = segmentCalls(target, present);
-    if (add) await resend.addToSegment(contactId, segmentIds[add]);
-    for (const segment of remove) await resend.removeFromSegment(contactId, segmentIds[segment]);
+    if (add) {
+      await resend.addToSegment(contactId, segmentIds[add]);
+      called("add");
+    }
+    for (const segment of remove) {
+      await resend.removeFromSegment(contactId, segmentIds[segment]);
+      called("remove");
+    }
     await states.markClean(subscriptionId, target);
-    const calls = { list: listFirst ? 1 : 0, add: add ? 1 : 0, remove: remove.length };
-    for (const [operation, made] of Object.entries(calls)) count(`segments-${operation}`, made);
-    return { retryAttempt, calls: calls.list + calls.add + calls.remove };
+    return { retryAttempt, calls };
   };

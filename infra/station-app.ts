@@ -1,0 +1,34 @@
+import { App } from "aws-cdk-lib";
+import type { Station } from "../lambdas/core/station.ts";
+import { StationStack } from "./station-stack.ts";
+
+/** Behaviour of the CDK that is off by default for the sake of older apps. */
+const featureFlags = {
+  "@aws-cdk/core:checkSecretUsage": true,
+  "@aws-cdk/core:target-partitions": ["aws"],
+  "@aws-cdk/aws-iam:minimizePolicies": true,
+  "@aws-cdk/aws-lambda:recognizeLayerVersion": true,
+};
+
+export interface SynthesisOptions {
+  outdir: string;
+  bundleDir: string;
+  stage?: string;
+  /** Holds the template against CloudFormation's own schemas; errors stop the synthesis. */
+  templateRules?: boolean;
+}
+
+/** The CDK app with its one stack, not yet written; the functions' bundles must be in `bundleDir`. */
+export function buildApp(station: Station, { outdir, bundleDir, stage, templateRules = false }: SynthesisOptions): App {
+  const app = new App({
+    outdir,
+    context: { ...featureFlags, "@aws-cdk/core:validateAgainstDefaultRules": templateRules },
+    analyticsReporting: false,
+  });
+  new StationStack(app, "flux-station", {
+    station,
+    stage: stage ?? app.node.tryGetContext("stage") ?? "prod",
+    bundleDir,
+  });
+  return app;
+}
