@@ -13,12 +13,7 @@ const outdir = process.env.CDK_OUTDIR ?? "cdk.out";
 const bundleDir = `build/functions-${process.pid}`;
 const hash = await hashInputs(root);
 try {
-  await synthesize(resolveStation(config), {
-    outdir,
-    bundleDir,
-    // Takes seconds and says nothing about how the stack runs: for a start on this machine it is left out.
-    templateRules: !process.argv.includes("--skip-template-rules"),
-  });
+  await synthesize(resolveStation(config), { outdir, bundleDir });
   await writeFile(join(outdir, inputsHashFile), hash);
 } catch (error) {
   if (!(error instanceof InvalidConfig)) throw error;

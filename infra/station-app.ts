@@ -8,21 +8,21 @@ const featureFlags = {
   "@aws-cdk/core:target-partitions": ["aws"],
   "@aws-cdk/aws-iam:minimizePolicies": true,
   "@aws-cdk/aws-lambda:recognizeLayerVersion": true,
+  // Holds the template against CloudFormation's own schemas; CDK_VALIDATION=false leaves it out.
+  "@aws-cdk/core:validateAgainstDefaultRules": true,
 };
 
 export interface SynthesisOptions {
   outdir: string;
   bundleDir: string;
   stage?: string;
-  /** Holds the template against CloudFormation's own schemas; errors stop the synthesis. */
-  templateRules?: boolean;
 }
 
 /** The CDK app with its one stack, not yet written; the functions' bundles must be in `bundleDir`. */
-export function buildApp(station: Station, { outdir, bundleDir, stage, templateRules = false }: SynthesisOptions): App {
+export function buildApp(station: Station, { outdir, bundleDir, stage }: SynthesisOptions): App {
   const app = new App({
     outdir,
-    context: { ...featureFlags, "@aws-cdk/core:validateAgainstDefaultRules": templateRules },
+    context: featureFlags,
     analyticsReporting: false,
   });
   new StationStack(app, "flux-station", {
