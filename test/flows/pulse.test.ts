@@ -53,6 +53,38 @@ test("an event that only the database refuses is dead-lettered, and the others o
   expect(letter?.attributes.reason).toContain("teleport");
 });
 
+test("a mixed batch that the database gives up half-way is tried again whole: each good event is stored once, each bad one dead", async () => {
+  await station.purge("pulse");
+  await station.sql(`
+    create function give_up() returns trigger language plpgsql as
+      $$ begin raise exception 'cancelled by a test' using errcode = '57014'; end $$;
+    create trigger gives_up before insert on user_interactions
+      for each row when (new.content_slug = 'half-way') execute function give_up()`);
+  const failing = async () => (await station.report()).queues.pulse?.failing ?? 0;
+  await station.callInternal("/pulse", {
+    body: [
+      view("h-1"),
+      view("h-2", { interaction_type: "teleport" }),
+      view("h-1"),
+      view("h-3"),
+      view("h-4", { content_slug: "half-way" }),
+    ],
+  });
+  await station.enqueue("pulse", { event_id: "h-5", why: "no envelope" });
+  await vi.waitUntil(async () => (await failing()) === 5, { timeout: 30_000, interval: 50 });
+  expect(await stored("h-")).toEqual([]);
+
+  await station.sql("drop trigger gives_up on user_interactions; drop function give_up()");
+  await station.advance(60_000);
+  await station.quiet();
+  expect(await stored("h-")).toEqual(["h-1", "h-3", "h-4"]);
+  const reasons = (await station.deadLetters("pulse")).map(({ attributes }) => attributes.reason);
+  expect(reasons).toHaveLength(2);
+  expect(reasons).toEqual(
+    expect.arrayContaining([expect.stringContaining("teleport"), expect.stringContaining("contract")]),
+  );
+});
+
 test("the same request with the same Idempotency-Key stores its events once, though they have no ids", async () => {
   const request = {
     headers: { "idempotency-key": "pulse-d" },
