@@ -1,6 +1,4 @@
-import * as z from "zod";
-import { ProviderUnavailable } from "../core/provider-failure.ts";
-import { createJsonCaller, failureOf } from "./json-call.ts";
+import { createGenerationService, type GenerationServiceOptions } from "./generation-service.ts";
 
 /** An entry whose download is to be made. */
 interface PackageWish {
@@ -16,31 +14,15 @@ export interface PackagesProvider {
   generate(wish: PackageWish): Promise<void>;
 }
 
-interface PackagesOptions {
-  baseUrl: string;
-  serviceRoleKey: string;
-  timeoutMs: number;
-  now: () => number;
-}
-
-const generated = z.object({ success: z.boolean(), error: z.string().optional() });
-
-export function createPackages({ baseUrl, serviceRoleKey, timeoutMs, now }: PackagesOptions): PackagesProvider {
-  const call = createJsonCaller({
-    provider: "packages",
-    baseUrl,
-    timeoutMs,
-    now,
-    headers: { authorization: `Bearer ${serviceRoleKey}` },
-  });
+export function createPackages(options: GenerationServiceOptions): PackagesProvider {
+  const generate = createGenerationService("packages", options);
   return {
-    async generate(wish) {
-      const answer = await call("generate-package", { path: "/content/generate-package/process", body: wish });
-      const { success, error } = generated.safeParse(answer.body).data ?? { success: false };
-      if (answer.status === 200 && success) return;
-      const message = error ?? "it did not say that it succeeded";
-      if (answer.status === 200) throw new ProviderUnavailable(`Package service: ${message}`);
-      throw failureOf("Package service", answer, { code: "refused", message, nowMs: now() });
-    },
+    generate: (wish) =>
+      generate({
+        operation: "generate-package",
+        path: "/content/generate-package/process",
+        body: wish,
+        what: "Package service",
+      }),
   };
 }
