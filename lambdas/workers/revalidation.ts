@@ -3,6 +3,7 @@ import type { Envelope, Payload } from "../core/messages.ts";
 import type { Settled } from "../core/outcome.ts";
 import type { SiteProvider } from "../providers/site.ts";
 import { log } from "../runtime/logger.ts";
+import { onlyOnce } from "../runtime/only-once.ts";
 import { now, realSite, realTable } from "../runtime/real-parts.ts";
 import { createWorker } from "../runtime/worker.ts";
 
@@ -16,8 +17,7 @@ export function createRevalidationHandler({ site }: { site: SiteProvider }) {
   };
 }
 
-export const handler = createWorker("revalidation", async () => ({
-  table: realTable(),
-  now,
-  handle: createRevalidationHandler({ site: await realSite() }),
-}));
+export const handler = createWorker("revalidation", async () => {
+  const parts = { table: realTable(), now };
+  return { ...parts, handle: onlyOnce("revalidation", parts, createRevalidationHandler({ site: await realSite() })) };
+});
