@@ -1,86 +1,87 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { z } from "zod";
-import { schedules } from "../registry/schedules.ts";
-import { parseDuration } from "./duration.ts";
-import { findLocalStation, type LocalStation, OperatorError } from "./local-station.ts";
+import { commands } from "./commands.ts";
+import { OperatorError, UsageError } from "./operator-error.ts";
+import { awsTarget, localTarget } from "./target.ts";
 
-const usage = `flux: the operator's command, for the station on this machine
+const commonFlags = {
+  stage: { type: "string" },
+  home: { type: "string" },
+  help: { type: "boolean", short: "h" },
+} as const;
 
-  npm run flux -- status                     queues, what is pending, what died
-  npm run flux -- advance <duration>         move time forward (90s, 15m, 6h, 35d, 2w), firing each schedule on the way
-  npm run flux -- fire <schedule> [--at T]   run a schedule now, or as if it were T (ISO time)
+const commonHelp = `  --stage NAME   a deployed stage, by the usual AWS credentials and region; without it the station on this machine
+  --home DIR     where the station on this machine lives (.station)
+  --help         what a verb takes`;
 
-Schedules: ${Object.keys(schedules).join(", ")}`;
+/** Readable help: of one verb, of the verbs of a group, or of all. */
+function help(names: string[]): string {
+  const [name = "", ...others] = names;
+  const command = commands[name];
+  if (command && others.length === 0)
+    return `flux ${name} ${command.usage}\n\n${command.summary}\n${command.details ? `\n${command.details}\n` : ""}\n${commonHelp}`;
+  const width = Math.max(...names.map((each) => each.length));
+  const lines = names.map((each) => `  ${each.padEnd(width)}  ${commands[each]?.summary}`);
+  return `flux: the operator's command\n\n${lines.join("\n")}\n\n${commonHelp}\n\nflux <verb> --help says more.`;
+}
 
-type Verb = (station: LocalStation, args: string[], options: { at?: string }) => Promise<void>;
+/** The verb is one or two words; what follows is the verb's. */
+function findCommand([first = "", second = "", ...rest]: string[]) {
+  const pair = `${first} ${second}`;
+  if (Object.hasOwn(commands, pair)) return { name: pair, args: rest };
+  if (Object.hasOwn(commands, first)) return { name: first, args: second === "" ? rest : [second, ...rest] };
+  return undefined;
+}
 
-const queueTable = z.record(z.string(), z.record(z.string(), z.int()));
-const report = z.object({
-  now: z.string(),
-  queues: queueTable,
-  troubles: z.record(z.string(), z.int()),
-  pending: z.record(z.string(), z.int()),
-  deadLetters: z.record(z.string(), z.int()),
-});
-
-const verbs: Record<string, Verb> = {
-  async status(station) {
-    const { now, queues, troubles, pending, deadLetters } = report.parse(await station.ask("GET", "/report"));
-    console.log(`Station at ${station.api}, its time ${now}`);
-    if (Object.keys(queues).length > 0) console.table(queues);
-    else console.log("No message has been handled yet.");
-    const list = (title: string, counts: Record<string, number>) =>
-      console.log(
-        `${title}: ${
-          Object.entries(counts)
-            .map(([name, amount]) => `${amount} ${name}`)
-            .join(", ") || "none"
-        }`,
-      );
-    list("Pending", pending);
-    list("Dead letters", deadLetters);
-    list("Warnings and errors", troubles);
-  },
-
-  async advance(station, [duration = ""]) {
-    const ms = parseDuration(duration);
-    if (ms === null) throw new OperatorError(`"${duration}" is no duration. Say for example 6h or 35d.`);
-    const answer = z
-      .object({ fired: z.array(z.string()), now: z.string() })
-      .parse(await station.ask("POST", "/advance", { ms }));
-    for (const fired of answer.fired) console.log(`fired ${fired}`);
-    console.log(`The station's time is now ${answer.now}.`);
-  },
-
-  async fire(station, [schedule = ""], { at }) {
-    const known = Object.keys(schedules).find((name) => name === schedule);
-    if (!known)
-      throw new OperatorError(`There is no schedule "${schedule}". There are: ${Object.keys(schedules).join(", ")}.`);
-    await station.ask("POST", "/fire", { schedule: known, ...(at ? { at } : {}) });
-    console.log(`Fired ${known}${at ? ` as of ${at}` : ""}.`);
-  },
-};
+function commandLine(): { values: Record<string, unknown>; positionals: string[] } {
+  const flags = Object.assign({}, commonFlags, ...Object.values(commands).map((command) => command.flags));
+  try {
+    return parseArgs({ allowPositionals: true, options: flags });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
 
 async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { at: { type: "string" }, help: { type: "boolean", short: "h" }, home: { type: "string" } },
-  });
-  const [verb = "", ...args] = positionals;
-  const run = Object.hasOwn(verbs, verb) ? verbs[verb] : undefined;
-  if (!run || values.help) {
-    console.log(usage);
-    process.exitCode = run || values.help || verb === "" ? 0 : 1;
-    return;
+  const { values, positionals } = commandLine();
+  const found = findCommand(positionals);
+  const command = found && commands[found.name];
+  if (values.help || positionals.length === 0 || !found || !command) {
+    const [group = ""] = positionals;
+    const ofGroup = Object.keys(commands).filter((name) => name.startsWith(`${group} `));
+    const known = found ? [found.name] : ofGroup.length > 0 ? ofGroup : Object.keys(commands);
+    if (ofGroup.length === 0 && !found && !values.help && positionals.length > 0)
+      throw new UsageError(`There is no verb "${positionals.join(" ")}".\n\n${help(known)}`);
+    return console.log(help(known));
   }
-  const station = await findLocalStation(values.home ?? join(import.meta.dirname, "../.station"));
-  await run(station, args, values.at ? { at: values.at } : {});
+  const { stage, home, help: _, ...flags } = values;
+  const strange = Object.keys(flags).find((flag) => !Object.hasOwn(command.flags ?? {}, flag));
+  if (strange) throw new UsageError(`flux ${found.name} takes no --${strange}.\n\n${help([found.name])}`);
+  const target =
+    typeof stage === "string"
+      ? await awsTarget(stage)
+      : await localTarget(typeof home === "string" ? home : join(import.meta.dirname, "../.station"));
+  try {
+    await command.run(target, { args: found.args, flags });
+  } finally {
+    target.close();
+  }
+}
+
+/** What an operator can do about an AWS error; undefined for what only a programmer can. */
+function explained(error: Error): string | undefined {
+  if (/^(Credentials|Token)ProviderError$|^ExpiredToken|^UnrecognizedClient|^InvalidClientToken/.test(error.name))
+    return `AWS does not know you: ${error.message}. Log in, or set AWS_PROFILE.`;
+  if (/^AccessDenied/.test(error.name)) return `AWS does not allow it: ${error.message}`;
+  if (/ECONNREFUSED|ENOTFOUND/.test(error.message) || error.name === "TimeoutError")
+    return `No answer: ${error.message}. Is the station running, and are the network and region right?`;
+  return undefined;
 }
 
 try {
   await main();
 } catch (error) {
-  console.error(error instanceof OperatorError ? error.message : error);
-  process.exitCode = 1;
+  const sentence = error instanceof OperatorError ? error.message : error instanceof Error && explained(error);
+  console.error(sentence || error);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
 }

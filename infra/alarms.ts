@@ -1,5 +1,12 @@
 import { Duration } from "aws-cdk-lib";
-import { Alarm, ComparisonOperator, type IMetric, Metric, TreatMissingData } from "aws-cdk-lib/aws-cloudwatch";
+import {
+  Alarm,
+  ComparisonOperator,
+  type IMetric,
+  MathExpression,
+  Metric,
+  TreatMissingData,
+} from "aws-cdk-lib/aws-cloudwatch";
 import { SnsAction } from "aws-cdk-lib/aws-cloudwatch-actions";
 import { Topic } from "aws-cdk-lib/aws-sns";
 import { EmailSubscription } from "aws-cdk-lib/aws-sns-subscriptions";
@@ -19,28 +26,42 @@ export class Alarms extends Construct {
     this.#action = new SnsAction(topic);
     this.#stage = stage;
     for (const [name, signal] of Object.entries(station.signals)) {
-      this.atFirst(`signal-${name}`, this.#signalMetric(name), signal.errorImpact);
+      this.atFirst(`signal-${name}`, this.#stationMetric(name), signal.errorImpact);
     }
   }
 
-  /** Alarms as soon as the metric's maximum within five minutes is one or more. */
+  /** Alarms as soon as the metric within five minutes is one or more. */
   atFirst(id: string, metric: IMetric, errorImpact: string): void {
+    this.at(id, metric, { threshold: 1, periods: 1 }, errorImpact);
+  }
+
+  /** Alarms when the metric was at the threshold or above in as many periods of five minutes in a row. */
+  at(id: string, metric: IMetric, limit: { threshold: number; periods: number }, errorImpact: string): void {
     new Alarm(this, id, {
       alarmName: physicalName(this.#stage, id),
       alarmDescription: errorImpact,
       metric,
-      threshold: 1,
-      evaluationPeriods: 1,
+      threshold: limit.threshold,
+      evaluationPeriods: limit.periods,
       comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       treatMissingData: TreatMissingData.NOT_BREACHING,
     }).addAlarmAction(this.#action);
   }
 
-  #signalMetric(name: string): Metric {
+  /** A metric of a queue that counts as nothing while the queue is on hold, since then it fills by intention. */
+  unlessHeld(queue: string, metric: IMetric): MathExpression {
+    return new MathExpression({
+      expression: "IF(FILL(held, 0) > 0, 0, watched)",
+      usingMetrics: { held: this.#stationMetric("queue-on-hold", { queue }), watched: metric },
+      period: Duration.minutes(5),
+    });
+  }
+
+  #stationMetric(name: string, dimensions: Record<string, string> = {}): Metric {
     return new Metric({
       namespace: metricNamespace,
       metricName: name,
-      dimensionsMap: metricDimensions(this.#stage),
+      dimensionsMap: { ...dimensions, ...metricDimensions(this.#stage) },
       statistic: "Sum",
       period: Duration.minutes(5),
     });

@@ -6,6 +6,7 @@ import { Construct } from "constructs";
 import { physicalName } from "../lambdas/core/names.ts";
 import { mapRecord } from "../lambdas/core/record.ts";
 import { type RouteRecord, zones } from "../registry/routes.ts";
+import type { Alarms } from "./alarms.ts";
 import { type StationContext, StationFunction } from "./station-function.ts";
 
 /** The HTTP API: every registry path as an explicit route to its zone's function; `$default` goes to the webhooks'. */
@@ -14,7 +15,7 @@ export class Api extends Construct {
   /** Functions by zone. */
   readonly zones: Record<RouteRecord["zone"], StationFunction>;
 
-  constructor(scope: Construct, id: string, { context }: { context: StationContext }) {
+  constructor(scope: Construct, id: string, { context, alarms }: { context: StationContext; alarms: Alarms }) {
     super(scope, id);
     const { station, stage } = context;
     this.zones = mapRecord(zones, (limits, zone) =>
@@ -41,6 +42,13 @@ export class Api extends Construct {
       });
     }
     this.#logAccess(context);
+    // A single one is mended by the caller's own retry.
+    alarms.at(
+      "api-errors",
+      this.http.metricServerError({ statistic: "Sum" }),
+      { threshold: 5, periods: 1 },
+      "Callers get errors: what they sent was not accepted, and is lost unless they try again.",
+    );
   }
 
   #logAccess({ station, stage }: StationContext): void {

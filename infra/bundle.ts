@@ -1,4 +1,5 @@
 import { build, type Plugin } from "esbuild";
+import { workerName } from "../lambdas/core/names.ts";
 import type { Station, StationConfig } from "../lambdas/core/station.ts";
 
 /** Function name → its source file, derived from the registry's names: a function's file is where its name says. */
@@ -7,7 +8,7 @@ export function functionSources(station: Station): Record<string, string> {
   return {
     ...Object.fromEntries([...zones].map((zone) => [`${zone}-routes`, `lambdas/routes/${zone}.ts`])),
     ...Object.fromEntries(
-      Object.keys(station.queues).map((queue) => [`${queue}-worker`, `lambdas/workers/${queue}.ts`]),
+      Object.keys(station.queues).map((queue) => [workerName(queue), `lambdas/workers/${queue}.ts`]),
     ),
     ...Object.fromEntries(
       Object.keys(station.workflows).map((workflow) => [`${workflow}-tasks`, `lambdas/tasks/${workflow}/handler.ts`]),
@@ -15,8 +16,11 @@ export function functionSources(station: Station): Record<string, string> {
   };
 }
 
-/** Bundles every function into `<outdir>/<function>/index.mjs` in one pass, minified, with source maps. */
-export async function bundleFunctions(station: Station, outdir: string): Promise<void> {
+/**
+ * Bundles every function into `<outdir>/<function>/index.mjs` in one pass, minified, with source maps. The plugins are
+ * for whoever wants other functions than the deployed ones.
+ */
+export async function bundleFunctions(station: Station, outdir: string, plugins: Plugin[] = []): Promise<void> {
   await build({
     entryPoints: Object.entries(functionSources(station)).map(([name, source]) => ({
       in: source,
@@ -40,7 +44,7 @@ export async function bundleFunctions(station: Station, outdir: string): Promise
     // CommonJS packages inside an ES module bundle still call require for Node's own modules.
     banner: { js: 'import{createRequire}from"node:module";const require=createRequire(import.meta.url);' },
     logLevel: "warning",
-    plugins: [withConfig(station.config)],
+    plugins: [withConfig(station.config), ...plugins],
   });
 }
 

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { Duration } from "aws-cdk-lib";
+import { ArnFormat, Duration, Stack } from "aws-cdk-lib";
 import type { ITable } from "aws-cdk-lib/aws-dynamodb";
 import { PolicyStatement, Role, ServicePrincipal } from "aws-cdk-lib/aws-iam";
 import { Architecture, Code, Function as LambdaFunction, RecursiveLoop, Runtime } from "aws-cdk-lib/aws-lambda";
@@ -127,6 +127,41 @@ export class StationFunction extends Construct {
     machine.grantStartExecution(this.lambda);
     this.lambda.addEnvironment(workflowArnVariable(name), machine.stateMachineArn);
     return this;
+  }
+
+  /** Disables and enables what feeds these workers, and nobody else's. */
+  feeds(workers: StationFunction[]): this {
+    this.lambda.addToRolePolicy(
+      // AWS knows no narrower permission to list.
+      new PolicyStatement({ actions: ["lambda:ListEventSourceMappings"], resources: ["*"] }),
+    );
+    this.lambda.addToRolePolicy(
+      new PolicyStatement({
+        actions: ["lambda:UpdateEventSourceMapping"],
+        resources: [
+          Stack.of(this).formatArn({
+            service: "lambda",
+            resource: "event-source-mapping",
+            resourceName: "*",
+            arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+          }),
+        ],
+        conditions: { ArnEquals: { "lambda:FunctionArn": workers.map(({ lambda }) => lambda.functionArn) } },
+      }),
+    );
+    return this;
+  }
+
+  /** Looks at a machine's runs, stops them and starts new ones. */
+  recovers(name: string, machine: StateMachine): this {
+    machine.grant(this.lambda, "states:ListExecutions");
+    machine.grantExecution(
+      this.lambda,
+      "states:DescribeExecution",
+      "states:GetExecutionHistory",
+      "states:StopExecution",
+    );
+    return this.starts(name, machine);
   }
 
   runs(name: string, machine: StateMachine): this {

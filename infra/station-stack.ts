@@ -39,8 +39,8 @@ export class StationStack extends Stack {
       station.queues,
       (record, name) => new WorkerQueue(this, `${name}-queue`, name, { record, context, alarms }),
     );
-    const api = new Api(this, "api", { context });
-    new Schedules(this, "schedules", { context, workflows, queues });
+    const api = new Api(this, "api", { context, alarms });
+    new Schedules(this, "schedules", { context, alarms, workflows, queues });
 
     this.#connect({ station, api, queues, workflows });
     new CfnOutput(this, "ApiUrl", { value: api.http.apiEndpoint });
@@ -102,6 +102,9 @@ export class StationStack extends Stack {
       const { uses } = station.queues[name];
       send(worker, uses.queues);
       for (const workflow of uses.workflows ?? []) worker.runs(workflow, workflows[workflow].machine);
+      for (const workflow of uses.recovers ?? []) worker.recovers(workflow, workflows[workflow].machine);
+      if (uses.feeds)
+        worker.feeds(entriesOf(queues).flatMap(([other, { worker: fed }]) => (other === name ? [] : [fed])));
       linkBack(worker, uses.secrets);
     }
     for (const [name, { tasks }] of entriesOf(workflows)) {

@@ -1,13 +1,17 @@
 import { Duration } from "aws-cdk-lib";
+import type { Metric } from "aws-cdk-lib/aws-cloudwatch";
 import { SqsEventSource } from "aws-cdk-lib/aws-lambda-event-sources";
 import { Queue, QueueEncryption } from "aws-cdk-lib/aws-sqs";
 import { Construct } from "constructs";
-import { deadLetterNameOf, physicalName } from "../lambdas/core/names.ts";
-import type { QueueRecord } from "../registry/queues.ts";
+import { deadLetterNameOf, physicalName, workerName } from "../lambdas/core/names.ts";
+import { type QueueRecord, usualWatermarks } from "../registry/queues.ts";
 import type { Alarms } from "./alarms.ts";
 import { type StationContext, StationFunction } from "./station-function.ts";
 
-/** A queue, its dead-letter queue, the worker that empties it and the alarm for what dies. */
+/** A quarter of an hour: long enough to work off what a hold has left, which ends with a full queue. */
+const backlogPeriods = 3;
+
+/** A queue, its dead-letter queue, the worker that empties it and the alarms for what dies and what waits for too long. */
 export class WorkerQueue extends Construct {
   readonly queue: Queue;
   readonly deadLetterQueue: Queue;
@@ -39,7 +43,7 @@ export class WorkerQueue extends Construct {
       deadLetterQueue: { queue: this.deadLetterQueue, maxReceiveCount: record.maxReceiveCount },
     });
 
-    this.worker = new StationFunction(this, "worker", `${name}-worker`, {
+    this.worker = new StationFunction(this, "worker", workerName(name), {
       context,
       timeoutSeconds: record.workerTimeoutSeconds,
       memoryMb: record.workerMemoryMb,
@@ -62,6 +66,19 @@ export class WorkerQueue extends Construct {
       `dead-letters-${name}`,
       this.deadLetterQueue.metricApproximateNumberOfMessagesVisible({ statistic: "Maximum" }),
       record.errorImpact,
+    );
+    const { ageMinutes, messages } = record.watermarks ?? usualWatermarks;
+    const backlog = (id: string, metric: Metric, threshold: number) =>
+      alarms.at(id, alarms.unlessHeld(name, metric), { threshold, periods: backlogPeriods }, record.errorImpact);
+    backlog(
+      `backlog-age-${name}`,
+      this.queue.metricApproximateAgeOfOldestMessage({ statistic: "Maximum" }),
+      ageMinutes * 60,
+    );
+    backlog(
+      `backlog-length-${name}`,
+      this.queue.metricApproximateNumberOfMessagesVisible({ statistic: "Maximum" }),
+      messages,
     );
   }
 }

@@ -41,6 +41,9 @@ async function untilResting(stack: RunningStack): Promise<number | undefined> {
   }
 }
 
+/** What is due within this is waited for together: thousands of messages would be as many stops. SQS counts in seconds. */
+const dueResolutionMs = 1000;
+
 /** A schedule that comes round sooner than this is a sweep. */
 const shortestStopMs = 3_600_000;
 
@@ -83,7 +86,7 @@ export async function advance({ clock, stack }: { clock: Clock; stack: RunningSt
   for (;;) {
     const dueMs = (await untilResting(stack)) ?? Number.POSITIVE_INFINITY;
     const scheduledMs = scheduler.nextOccurrence(clock.now(), stops)?.atMs ?? Number.POSITIVE_INFINITY;
-    const stopMs = Math.min(dueMs, scheduledMs, endMs);
+    const stopMs = Math.min(Math.ceil(dueMs / dueResolutionMs) * dueResolutionMs, scheduledMs, endMs);
     clock.advance(Math.max(0, Math.ceil(stopMs - clock.now())));
     scheduler.skipTo(clock.now());
     const swept = await fireSweeps(stopMs);

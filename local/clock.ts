@@ -32,10 +32,12 @@ export function clockOver(buffer: SharedArrayBuffer): Clock {
 
 /**
  * Makes `Date` of the calling thread follow the station's time (`Date.now()`, `new Date()`, `Date()`). Timers,
- * `performance` and `Intl.DateTimeFormat().format()` without an argument keep the machine's own time.
+ * `performance` and `Intl.DateTimeFormat().format()` without an argument keep the machine's own time. `skewMs` is how
+ * far this thread's clock is ahead of the station's.
  */
-export function installClock(buffer: SharedArrayBuffer): Clock {
-  const clock = clockOver(buffer);
+export function installClock(buffer: SharedArrayBuffer, skewMs: () => number = () => 0): Clock {
+  const exact = clockOver(buffer);
+  const clock = { ...exact, now: () => exact.now() + skewMs() };
   const MachineDate = realDate();
   const StationDate = new Proxy(MachineDate, {
     construct: (target, args, newTarget) =>

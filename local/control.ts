@@ -14,7 +14,7 @@ const quietWish = z.object({ waitMs: z.int().min(0).max(600_000) });
  */
 export async function startControl(
   station: Station,
-  { now, secret }: { now: () => number; secret: string },
+  { now, secret, chaos }: { now: () => number; secret: string; chaos?: Hono },
 ): Promise<{ url: string; close(): Promise<void> }> {
   const app = new Hono()
     .use(async (context, next) => {
@@ -30,6 +30,7 @@ export async function startControl(
         troubles: station.tally.troubles(),
         pending: await station.stack.pending(),
         deadLetters: await station.stack.deadLetters(),
+        held: await station.stack.held(),
         operations: station.stack.operations(),
       }),
     )
@@ -47,6 +48,7 @@ export async function startControl(
       await untilQuiet(station.stack, waitMs);
       return context.json({ quiet: true });
     });
+  if (chaos) app.route("/chaos", chaos);
   return new Promise((resolve) => {
     const server = serve({ fetch: app.fetch, hostname: "127.0.0.1", port: 0 }, ({ port }) =>
       resolve({

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { physicalName } from "../lambdas/core/names.ts";
 import { ignoredTypes } from "./assembly/ignored-types.ts";
 import { readAssembly } from "./assembly/read-assembly.ts";
@@ -12,15 +13,12 @@ import {
   startAppConfig,
 } from "./aws/appconfig.ts";
 import { startDynamoDb, tableKind } from "./aws/dynamodb.ts";
-import {
-  type EventSourceMapping,
-  eventSourceMappingKind,
-  startEventSourceMapping,
-} from "./aws/event-source-mapping.ts";
+import { eventSourceMappingKind, startEventSourceMapping } from "./aws/event-source-mapping.ts";
 import { startHttpApi } from "./aws/http-api.ts";
 import { httpApiKind, httpIntegrationKind, httpRouteKind, httpStageKind } from "./aws/http-api-kinds.ts";
 import { functionKind, lambdaFunctionOf } from "./aws/lambda/function-kind.ts";
 import type { Invoke } from "./aws/lambda/invoke.ts";
+import { type MappedFunction, startLambdaApi } from "./aws/lambda/lambda-api.ts";
 import { createLambdaHost } from "./aws/lambda/lambda-host.ts";
 import { logGroupKind } from "./aws/lambda/log-group-kind.ts";
 import { createScheduler, type Delivery, type Scheduler, scheduleGroupKind, scheduleKind } from "./aws/scheduler.ts";
@@ -28,6 +26,7 @@ import { secretKind, startSecretsManager } from "./aws/secrets-manager.ts";
 import { queueKind, startSqs } from "./aws/sqs.ts";
 import { startStepFunctions } from "./aws/step-functions/start-step-functions.ts";
 import { definitionOf, stateMachineKind } from "./aws/step-functions/state-machine-kind.ts";
+import type { StackDisturbance } from "./chaos/chaos.ts";
 import type { Clock } from "./clock.ts";
 import { countOperations } from "./operations.ts";
 import { freePort } from "./ports.ts";
@@ -67,23 +66,31 @@ export interface StackOptions {
   onLog(line: string, origin: { functionName: string; requestId: string | undefined }): void;
   /** Told of what went wrong outside any request. */
   onTrouble(what: string, error: unknown): void;
+  /** What makes the stack fail on purpose. */
+  disturbance?: StackDisturbance;
 }
 
 /** The synthesized stack, running on this machine. */
 export interface RunningStack {
   api: string;
-  endpoints: { sqs: string; dynamodb: string; stepfunctions: string; secretsmanager: string };
+  endpoints: { sqs: string; dynamodb: string; stepfunctions: string; secretsmanager: string; lambda: string };
   scheduler: Scheduler;
   /** Fires a schedule, by its name in the registry or in the stack, as if it were `atMs`. */
   fire(schedule: string, atMs: number): Promise<Delivery>;
-  /** What is still to be done, by name and amount; empty when the station is quiet. Dead letters are not work. */
+  /**
+   * What is still to be done, by name and amount; empty when the station is quiet. Neither dead letters are work, nor
+   * what waits on a queue on hold.
+   */
   pending(): Promise<Record<string, number>>;
   /**
-   * When nothing happens any more unless time goes by: `dueMs` is when the next delayed or hidden message shows itself,
-   * undefined when there is none. Answers undefined as long as anything runs or is ready to.
+   * When nothing happens any more unless time goes by: `dueMs` is when the next delayed or hidden message shows itself
+   * or the next waiting run goes on, undefined when there is none. Answers undefined as long as anything runs or is
+   * ready to.
    */
   resting(): Promise<{ dueMs: number | undefined } | undefined>;
   deadLetters(): Promise<Record<string, number>>;
+  /** Messages by queue whose mapping is disabled, so that nobody takes them out. */
+  held(): Promise<Record<string, number>>;
   /** Calls of AWS services so far, by service. */
   operations(): Record<string, number>;
   close(): Promise<void>;
@@ -154,6 +161,15 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
       appconfig: appConfig.url,
     });
     const functions = resources.of(functionKind).map((resource) => lambdaFunctionOf(resource, assembly.assetDirectory));
+    const mappings: MappedFunction[] = [];
+    const lambdaApi = opened(
+      await startLambdaApi({
+        functionArns: functions.map(({ arn }) => arn),
+        mappings: () => mappings,
+        now,
+        onTrouble,
+      }),
+    );
     const host = opened(
       createLambdaHost({
         functions,
@@ -162,11 +178,13 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
           ...options.environment,
           AWS_ENDPOINT_URL_SQS: sqs.url,
           AWS_ENDPOINT_URL_DYNAMODB: dynamodb.url,
+          AWS_ENDPOINT_URL_LAMBDA: lambdaApi.url,
           AWS_ENDPOINT_URL_SFN: stepFunctions.url,
           AWS_ENDPOINT_URL_SECRETS_MANAGER: secrets.url,
           AWS_ENDPOINT_URL_APPCONFIGDATA: appConfig.url,
         },
         onLog: options.onLog,
+        ...options.disturbance?.lambda,
       }),
     );
     const [api] = resources.of(httpApiKind);
@@ -183,14 +201,14 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
         now,
       }),
     );
-    const mappings: EventSourceMapping[] = await Promise.all(
-      resources.of(eventSourceMappingKind).map(({ properties }) => {
+    const started = await Promise.all(
+      resources.of(eventSourceMappingKind).map(async ({ properties }) => {
         const target = functions.find(({ name, arn }) => [name, arn].includes(properties.FunctionName));
         if (!target)
           throw new Error(
             `An event source mapping names the function ${properties.FunctionName}, which is not in the stack.`,
           );
-        return startEventSourceMapping({
+        const mapping = await startEventSourceMapping({
           mapping: properties,
           functionArn: target.arn,
           functionTimeoutSeconds: target.timeoutSeconds,
@@ -198,11 +216,14 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
           invoke,
           now,
           onError: (error) => onTrouble(`polling for ${target.name}`, error),
+          ...(options.disturbance ? { repetitionOf: options.disturbance.repetitionOf } : {}),
         });
+        return { uuid: randomUUID(), functionArn: target.arn, properties, mapping };
       }),
     );
+    mappings.push(...started);
     closers.push(async () => {
-      await Promise.all(mappings.map((mapping) => mapping.stop()));
+      await Promise.all(mappings.map(({ mapping }) => mapping.stop()));
     });
     const scheduler = createScheduler({
       schedules: resources
@@ -222,6 +243,15 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
     const deadLetterNames = new Set(
       queues.flatMap(({ properties }) => properties.RedrivePolicy?.deadLetterTargetArn.split(":").at(-1) ?? []),
     );
+    /** Queues that are neither for dead letters nor on hold. */
+    const workingQueues = () => {
+      const held = heldQueues();
+      return queues.map(({ name }) => name).filter((name) => !deadLetterNames.has(name) && !held.includes(name));
+    };
+    const heldQueues = () =>
+      mappings
+        .filter(({ mapping }) => mapping.state() === "Disabled")
+        .flatMap(({ properties }) => properties.EventSourceArn.split(":").at(-1) ?? []);
     const scheduleNames = resources.of(scheduleKind).map(({ name }) => name);
     return {
       api: httpApi.url,
@@ -230,6 +260,7 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
         dynamodb: dynamodb.url,
         stepfunctions: stepFunctions.url,
         secretsmanager: secrets.url,
+        lambda: lambdaApi.url,
       },
       scheduler,
       async fire(schedule, atMs) {
@@ -239,23 +270,24 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
       },
       operations: operations.counted,
       async pending() {
+        const waiting = stepFunctions.waitsUntilMs().length;
         const counts: [string, number][] = [
-          ["running workflows", stepFunctions.executionsRunning()],
+          ["running workflows", stepFunctions.executionsRunning() - waiting],
+          ["waiting workflows", waiting],
           ["running functions", host.inFlight()],
         ];
-        for (const { name } of queues) {
-          if (deadLetterNames.has(name)) continue;
+        for (const name of workingQueues()) {
           const { visible, inFlight, delayed } = await sqs.inspect(name);
           counts.push([`messages on ${name}`, visible + inFlight + delayed]);
         }
         return Object.fromEntries(counts.filter(([, amount]) => amount > 0));
       },
       async resting() {
-        if (stepFunctions.executionsRunning() + host.inFlight() > 0) return undefined;
-        if (!mappings.every((mapping) => mapping.isIdle())) return undefined;
-        const dues: number[] = [];
-        for (const { name } of queues) {
-          if (deadLetterNames.has(name)) continue;
+        const waits = stepFunctions.waitsUntilMs();
+        if (stepFunctions.executionsRunning() - waits.length + host.inFlight() > 0) return undefined;
+        if (!mappings.every(({ mapping }) => mapping.isIdle())) return undefined;
+        const dues: number[] = [...waits];
+        for (const name of workingQueues()) {
           const { visible, inFlight } = await sqs.inspect(name);
           // A hidden message of a FIFO queue locks its group: what is behind it counts as visible and yet cannot move.
           if (visible > 0 && !(name.endsWith(".fifo") && inFlight > 0)) return undefined;
@@ -273,6 +305,15 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
           }),
         );
         return Object.fromEntries(counts.filter(([, amount]) => amount > 0));
+      },
+      async held() {
+        const counts = await Promise.all(
+          heldQueues().map(async (name) => {
+            const { visible, inFlight, delayed } = await sqs.inspect(name);
+            return [name, visible + inFlight + delayed] as const;
+          }),
+        );
+        return Object.fromEntries(counts);
       },
       close,
     };

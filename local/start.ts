@@ -2,6 +2,7 @@ import { appendFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { freshAssembly } from "./assembly/fresh-assembly.ts";
+import { createChaos } from "./chaos/chaos.ts";
 import { createClockBuffer, installClock } from "./clock.ts";
 import { startControl } from "./control.ts";
 import { lockHome, writeDescription } from "./home.ts";
@@ -78,6 +79,7 @@ async function main(): Promise<void> {
     if (recording) closers.push(async () => recording.close());
     const logFile = join(home, "station.log");
     const writeLog = (line: string) => appendFileSync(logFile, `${line}\n`, { mode: 0o600 });
+    const chaos = values.chaos ? await createChaos(home) : undefined;
     const station = await startStation({
       home,
       assemblyDir,
@@ -85,13 +87,18 @@ async function main(): Promise<void> {
       clock,
       live,
       ...(recording ? { record: recording.record } : {}),
+      ...(chaos ? { disturbance: chaos.disturbance } : {}),
       onLog: (line) => writeLog(line),
       onTrouble: (what, error) =>
         writeLog(JSON.stringify({ level: "ERROR", message: "station.trouble", what, error: String(error) })),
     });
     closers.push(() => station.close());
     const { description } = station;
-    const control = await startControl(station, { now: clock.now, secret: description.credentials.internalSecret });
+    const control = await startControl(station, {
+      now: clock.now,
+      secret: description.credentials.internalSecret,
+      ...(chaos ? { chaos: chaos.routes(clock, station.stack) } : {}),
+    });
     closers.push(() => control.close());
     const published = { ...description, endpoints: { ...description.endpoints, control: control.url } };
     closers.push(await writeDescription(home, published));
@@ -124,6 +131,8 @@ function commandLine() {
         home: { type: "string" },
         assembly: { type: "string" },
         quiet: { type: "boolean", default: false },
+        // For the chaos sweep: functions die and calls fail when told to over the control address.
+        chaos: { type: "boolean", default: false },
       },
     }).values;
   } catch (error) {

@@ -13,6 +13,7 @@ const published = z.object({
     dynamodb: z.string(),
     stepfunctions: z.string(),
     secretsmanager: z.string(),
+    lambda: z.string(),
     supabase: z.string(),
     postgres: z.string(),
     control: z.string(),
@@ -54,6 +55,8 @@ const report = z.object({
   troubles: z.record(z.string(), z.int()),
   pending: z.record(z.string(), z.int()),
   deadLetters: z.record(z.string(), z.int()),
+  /** Messages by queue on hold. */
+  held: z.record(z.string(), z.int()),
   operations: z.record(z.string(), z.int()),
 });
 export type StationReport = z.infer<typeof report>;
@@ -77,6 +80,8 @@ export interface StationProcessOptions {
   assemblyDir?: string;
   /** Where every exchange with a vendor is written. */
   recordTo?: string;
+  /** Whether it can be told to fail, see `local/chaos`. */
+  chaos?: boolean;
   /** Called with the home once the process has ended, before the home is removed. */
   onStopped?: (home: string) => Promise<void>;
 }
@@ -91,7 +96,11 @@ export async function startStationProcess(options: StationProcessOptions = {}): 
   );
   const child = fork(
     join(import.meta.dirname, "start.ts"),
-    ["--quiet", "--port", "0", "--home", home, ...(options.assemblyDir ? ["--assembly", options.assemblyDir] : [])],
+    [
+      ...["--quiet", "--port", "0", "--home", home],
+      ...(options.assemblyDir ? ["--assembly", options.assemblyDir] : []),
+      ...(options.chaos ? ["--chaos"] : []),
+    ],
     {
       env: { ...environment, TZ: "UTC", ...(options.recordTo ? { STATION_RECORD: options.recordTo } : {}) },
       stdio: ["ignore", "inherit", "pipe", "ipc"],

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { providers } from "../registry/providers.ts";
 import { config } from "../station.config.ts";
 import { advance } from "./advance.ts";
+import type { StackDisturbance } from "./chaos/chaos.ts";
 import type { Clock } from "./clock.ts";
 import { localCredentials } from "./credentials.ts";
 import { readFlagFile } from "./flag-file.ts";
@@ -26,12 +27,17 @@ export interface StationOptions {
   live: Partial<Record<VendorName, string>>;
   onLog(line: string, origin: { functionName: string; requestId: string | undefined }): void;
   onTrouble(what: string, error: unknown): void;
+  /** What makes the station fail on purpose. */
+  disturbance?: StackDisturbance;
 }
 
 /** What other programs need to join in; `.station/local.json`. */
 export interface StationDescription {
   api: string;
-  endpoints: Record<"sqs" | "dynamodb" | "stepfunctions" | "secretsmanager" | "supabase" | "postgres", string>;
+  endpoints: Record<
+    "sqs" | "dynamodb" | "stepfunctions" | "secretsmanager" | "lambda" | "supabase" | "postgres",
+    string
+  >;
   vendors: Record<string, string>;
   credentials: {
     internalSecret: string;
@@ -120,6 +126,7 @@ export async function startStation(options: StationOptions): Promise<Station> {
         options.onLog(line, origin);
       },
       onTrouble: options.onTrouble,
+      ...(options.disturbance ? { disturbance: options.disturbance } : {}),
     });
     closers.push(() => stack.close());
     return {

@@ -17,6 +17,11 @@ export interface QueueRecord {
   workerMemoryMb: number;
   /** Attempts of a failing message before it is dead-lettered. */
   maxReceiveCount: number;
+  /**
+   * What a wait of more than 15 minutes does, such as for a quota: it holds the queue, or, where other messages need
+   * not wait with it, only the message comes back every 15 minutes. By default it holds.
+   */
+  onLongPause?: "hold" | "circulate";
   /** First pause after a failed attempt; it doubles with each further one, up to 15 minutes. */
   backoffBaseSeconds: number;
   uses: {
@@ -28,10 +33,30 @@ export interface QueueRecord {
     /** Secrets beyond the providers' own. */
     secrets?: readonly SecretName[];
     flags?: readonly FlagName[];
+    /** Disables and enables what feeds the other queues' workers. */
+    feeds?: true;
+    /** Standard workflows whose stuck runs the worker stops and starts again. */
+    recovers?: readonly WorkflowName[];
   };
+  /** What rings before a backlog is noticed otherwise; `usualWatermarks` unless the queue's work is of another kind. */
+  watermarks?: Watermarks;
   /** Who is harmed when messages die here: the alarm's text. */
   errorImpact: string;
 }
+
+/** How full a queue may be. A queue on hold fills by intention and does not ring. */
+export interface Watermarks {
+  /** Age of the oldest message that nobody has carried out. */
+  ageMinutes: number;
+  /** Messages that wait for a worker. */
+  messages: number;
+}
+
+/**
+ * Age: a message whose every attempt fails is dead within the hour, so what is older waits for a worker that does not
+ * keep up. Messages: as many as a provider that takes two calls a second gets through in 40 minutes.
+ */
+export const usualWatermarks: Watermarks = { ageMinutes: 60, messages: 5_000 };
 
 export const queues = {
   subscription: {
@@ -42,6 +67,8 @@ export const queues = {
     workerMemoryMb: 512,
     maxReceiveCount: 5,
     backoffBaseSeconds: 5,
+    // Who unsubscribes must not wait until mails can be sent again.
+    onLongPause: "circulate",
     uses: { providers: ["supabase", "resend"], queues: ["segment-sync", "revalidation"], secrets: ["unsubscribeKey"] },
     errorImpact: "People who subscribed get no welcome mail, or people who unsubscribed still get mail.",
   },
@@ -64,6 +91,8 @@ export const queues = {
     workerMemoryMb: 256,
     maxReceiveCount: 8,
     backoffBaseSeconds: 10,
+    // Payments need no mail.
+    onLongPause: "circulate",
     uses: { providers: ["supabase", "resend"], queues: ["segment-sync", "changelog-process"] },
     errorImpact: "Payments, bounces, complaints or deployments that vendors told us of have no effect.",
   },
@@ -79,7 +108,21 @@ export const queues = {
       providers: ["supabase"],
       queues: ["discord-jobs", "discord-submissions", "revalidation", "embedding-generation", "package-generation"],
     },
+    // One message a minute: a few that wait mean that the sweep does not run.
+    watermarks: { ageMinutes: 15, messages: 20 },
     errorImpact: "Changes in the database have no effect outside it until a later sweep finds them.",
+  },
+  "recovery-sweep": {
+    fifo: false,
+    batchSize: 1,
+    maximumConcurrency: 2,
+    workerTimeoutSeconds: 60,
+    workerMemoryMb: 256,
+    maxReceiveCount: 3,
+    backoffBaseSeconds: 5,
+    uses: { providers: [], feeds: true, recovers: ["digest", "sequence"] },
+    watermarks: { ageMinutes: 15, messages: 20 },
+    errorImpact: "Queues on hold stay closed after the hold, and runs that hang are not started again.",
   },
   revalidation: {
     fifo: false,
@@ -102,6 +145,8 @@ export const queues = {
     maxReceiveCount: 5,
     backoffBaseSeconds: 5,
     uses: { providers: ["supabase"], queues: ["segment-sync"], flags: ["pulse-one-by-one"] },
+    // A hundred to a call of the database, and a busy site makes thousands in a minute.
+    watermarks: { ageMinutes: 60, messages: 50_000 },
     errorImpact: "Views, copies and searches are missing from the statistics, and engagement scores stand still.",
   },
   "segment-sync": {
@@ -158,6 +203,8 @@ export const queues = {
     maxReceiveCount: 12,
     backoffBaseSeconds: 15,
     uses: { providers: ["supabase", "discord"] },
+    // Twelve attempts take an hour and a half.
+    watermarks: { ageMinutes: 120, messages: 5_000 },
     errorImpact: "Jobs are missing on Discord, or stand there as they were before.",
   },
   "discord-submissions": {
@@ -170,6 +217,8 @@ export const queues = {
     maxReceiveCount: 9,
     backoffBaseSeconds: 30,
     uses: { providers: ["supabase", "discord"], queues: ["revalidation", "image-generation"] },
+    // Nine attempts take an hour.
+    watermarks: { ageMinutes: 120, messages: 5_000 },
     errorImpact: "Contributions are not announced to the team or, once merged, to anybody.",
   },
   "embedding-generation": {

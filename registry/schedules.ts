@@ -10,7 +10,7 @@ export type ScheduleRecord = {
   expression: string;
 } & (
   | { workflow: WorkflowName; input?: Readonly<Record<string, boolean | string>> }
-  | { queue: Extract<QueueName, "outbox-sweep"> }
+  | { queue: Extract<QueueName, "outbox-sweep" | "recovery-sweep"> }
 );
 
 export const schedules = {
@@ -20,6 +20,8 @@ export const schedules = {
   "onboarding-sequence": { workflow: "sequence", expression: "cron(0 0/6 * * ? *)" },
   // What a lost poke of the database would have brought at once comes within the minute.
   "outbox-sweep": { queue: "outbox-sweep", expression: "rate(1 minute)" },
+  // How late a hold takes effect and ends, and how late a run that hangs is found.
+  "recovery-sweep": { queue: "recovery-sweep", expression: "rate(1 minute)" },
 } as const satisfies Record<string, ScheduleRecord>;
 
 export type ScheduleName = keyof typeof schedules;

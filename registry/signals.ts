@@ -23,8 +23,19 @@ export const signals = {
   "sequence-short": { errorImpact: "Fewer onboarding mails left than were due." },
   "heartbeat-failed": { errorImpact: "The uptime monitor was not told that a scheduled run worked or failed." },
   "error-reported": { errorImpact: "The site or the database reported an error to the station." },
+  "breaker-open": {
+    errorImpact: "A provider is down: what needs it waits, and is made up for when it is back.",
+  },
   "auth-mail-unknown": {
     errorImpact: "Supabase Auth asked for a mail that the station does not know, so somebody waits for it in vain.",
+  },
+  "queue-held": {
+    errorImpact: "A provider takes nothing for a while, so the messages of a queue wait until it does; none is lost.",
+  },
+  "run-resumed": { errorImpact: "A digest or sequence hung and was started again: its mails come late." },
+  "run-abandoned": {
+    errorImpact:
+      "A digest or sequence hung again each time it was started: its mails stay away until an operator helps.",
   },
 } as const satisfies Record<string, SignalRecord>;
 

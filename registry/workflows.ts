@@ -10,6 +10,11 @@ export interface WorkflowRecord {
   /** The task function's limit; each Task state has a shorter or equal one of its own. */
   taskTimeoutSeconds: number;
   taskMemoryMb: number;
+  /**
+   * Standard only: a run that has been at work for longer, waiting states aside, is stopped and started again. Below
+   * the machine's own `TimeoutSeconds`, which ends a run for good.
+   */
+  deadlineMinutes?: number;
   uses: {
     providers: readonly ProviderName[];
     queues?: readonly string[];
@@ -36,6 +41,8 @@ export const workflows = {
     ],
     taskTimeoutSeconds: 900,
     taskMemoryMb: 1024,
+    // A million recipients are 10,000 calls: 84 minutes at Resend's lowest limit, two calls a second. Nearly three times that.
+    deadlineMinutes: 240,
     uses: {
       providers: ["supabase", "resend", "heartbeat"],
       secrets: ["unsubscribeKey"],
@@ -48,6 +55,8 @@ export const workflows = {
     tasks: ["suppress-due", "send-due", "report-heartbeat"],
     taskTimeoutSeconds: 900,
     taskMemoryMb: 512,
+    // As for the digest, but below the six hours after which the next run comes anyway.
+    deadlineMinutes: 180,
     uses: {
       providers: ["supabase", "resend", "heartbeat"],
       secrets: ["unsubscribeKey"],

@@ -1,5 +1,5 @@
 /** SQS delays a message by at most 15 minutes. */
-const longestDelaySeconds = 900;
+export const longestDelaySeconds = 900;
 
 /** Pause after the n-th failed attempt: doubles each time, within 15 minutes, spread by up to a fifth. */
 export function backoffSeconds(attempt: number, baseSeconds: number, random: number): number {
@@ -7,7 +7,11 @@ export function backoffSeconds(attempt: number, baseSeconds: number, random: num
   return Math.max(1, Math.min(longestDelaySeconds, Math.round(pause)));
 }
 
-/** Delay with which a deferred message is sent again. */
-export function deferralSeconds(untilMs: number, nowMs: number): number {
-  return Math.max(1, Math.min(longestDelaySeconds, Math.ceil((untilMs - nowMs) / 1000)));
+/**
+ * Delay with which a deferred message is sent again. Of a long wait it is spread by up to a fifth: what was put off
+ * together must not come back in the same second.
+ */
+export function deferralSeconds(untilMs: number, nowMs: number, random: number): number {
+  const waitSeconds = Math.ceil((untilMs - nowMs) / 1000);
+  return Math.max(1, Math.min(longestDelaySeconds, waitSeconds + Math.floor((random * waitSeconds) / 5)));
 }

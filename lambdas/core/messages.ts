@@ -110,6 +110,7 @@ export const contracts = {
   email,
   "webhook-events": webhookEvent,
   "outbox-sweep": z.object({}),
+  "recovery-sweep": z.object({}),
   revalidation: rowChange,
   "changelog-process": z.object({ webhook_event_id: z.uuid(), deployment_id: text(200).nullish() }),
   "changelog-notify": z.object({ entry_id: z.uuid() }),
@@ -139,6 +140,8 @@ const envelopeFields = z.object({
   firstSeenAt: z.iso.datetime(),
   /** How often the message was sent again because it had to wait. */
   deferrals: z.int().min(0),
+  /** When an operator last sent it back to its queue; from then on its waiting counts anew. */
+  redrivenAt: z.iso.datetime().optional(),
 });
 
 export type Envelope<P = unknown> = z.infer<typeof envelopeFields> & { payload: P };

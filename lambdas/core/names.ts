@@ -1,6 +1,9 @@
 /** What a resource is called in AWS: several stages can live in one account. */
 export const physicalName = (stage: string, name: string): string => `${stage}-flux-${name}`;
 
+/** The function that empties a queue, before the stage is put in front of it. */
+export const workerName = (queue: string): string => `${queue}-worker`;
+
 /** Environment variable that tells a function where a queue is: `QUEUE_URL_SEGMENT_SYNC`. */
 export const queueUrlVariable = (queue: string) => `QUEUE_URL_${upperSnake(queue)}`;
 

@@ -13,6 +13,13 @@ export class QuotaExceeded extends Deferred {
 /** No answer or a 5xx: nobody knows whether the call was carried out. */
 export class ProviderUnavailable extends Error {
   override name = "ProviderUnavailable";
+  /** Until when the provider is left alone, where its breaker is open: then it failed everybody, not this one call. */
+  readonly restUntilMs: number | undefined;
+
+  constructor(message: string, options: ErrorOptions & { restUntilMs?: number | undefined } = {}) {
+    super(message, options);
+    this.restUntilMs = options.restUntilMs;
+  }
 }
 
 /** No connection came about, so the call was certainly not carried out. */

@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { DiscordMessage } from "../core/discord-message.ts";
 import { ProviderMisconfigured, ProviderUnavailable } from "../core/provider-failure.ts";
+import { acquireBehind, type Breaker } from "../runtime/breaker.ts";
 import type { Pacer } from "../runtime/pacer.ts";
 import { createJsonCaller, failureOf, type JsonAnswer, retryAfterMs } from "./json-call.ts";
 
@@ -20,6 +21,8 @@ interface DiscordWebhookOptions {
   address: string;
   timeoutMs: number;
   pacer: Pacer;
+  /** Of all webhooks together: an outage is Discord's. */
+  breaker?: Breaker | undefined;
   now: () => number;
 }
 
@@ -31,10 +34,11 @@ const refusal = z.object({ code: z.number(), message: z.string(), errors: z.unkn
 const rateLimited = z.object({ retry_after: z.number() });
 
 export function createDiscordWebhook(options: DiscordWebhookOptions): DiscordWebhook {
-  const { baseUrl, timeoutMs, pacer, now } = options;
+  const { baseUrl, timeoutMs, pacer, breaker, now } = options;
   // Discord's own dialog gives an address without a version, which means an old one.
   const path = `/api/v10/webhooks/${idAndToken(options.address)}`;
-  const call = createJsonCaller({ provider: "discord", baseUrl, timeoutMs, now });
+  const call = createJsonCaller({ provider: "discord", baseUrl, timeoutMs, breaker, isAdmitted: true, now });
+  const acquire = () => acquireBehind(breaker, () => pacer.acquire("bulk"));
 
   const noteLimit = async ({ status, headers, body }: JsonAnswer): Promise<void> => {
     if (status === 429) {
@@ -56,7 +60,7 @@ export function createDiscordWebhook(options: DiscordWebhookOptions): DiscordWeb
   };
 
   return {
-    acquire: () => pacer.acquire("bulk"),
+    acquire,
 
     async create(message) {
       const answer = await call("messages.create", { path: `${path}?wait=true`, body: message });
@@ -68,7 +72,7 @@ export function createDiscordWebhook(options: DiscordWebhookOptions): DiscordWeb
     },
 
     async edit(messageId, message) {
-      await pacer.acquire("bulk");
+      await acquire();
       const answer = await call("messages.edit", {
         path: `${path}/messages/${messageId}`,
         method: "PATCH",

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { ProviderMisconfigured, ProviderUnavailable } from "../core/provider-failure.ts";
+import type { Breaker } from "../runtime/breaker.ts";
 import { createJsonCaller, failureOf } from "./json-call.ts";
 
 export interface EmbeddingsProvider {
@@ -13,6 +14,7 @@ interface EmbeddingsOptions {
   apiKey: string;
   model: { model: string; dimensions: number; shortens: boolean };
   timeoutMs: number;
+  breaker?: Breaker | undefined;
   now: () => number;
 }
 
@@ -23,11 +25,19 @@ const embedded = z.object({ data: z.tuple([z.object({ embedding: z.array(z.numbe
 const refusal = z.object({ error: z.object({ message: z.string(), code: z.string().nullish() }) });
 
 /** Any service that answers `POST /v1/embeddings` as OpenAI does. */
-export function createEmbeddings({ baseUrl, apiKey, model, timeoutMs, now }: EmbeddingsOptions): EmbeddingsProvider {
+export function createEmbeddings({
+  baseUrl,
+  apiKey,
+  model,
+  timeoutMs,
+  breaker,
+  now,
+}: EmbeddingsOptions): EmbeddingsProvider {
   const call = createJsonCaller({
     provider: "embeddings",
     baseUrl,
     timeoutMs,
+    breaker,
     now,
     headers: { authorization: `Bearer ${apiKey}` },
   });

@@ -1,11 +1,13 @@
 import * as z from "zod";
 import { ProviderUnavailable } from "../core/provider-failure.ts";
+import type { Breaker } from "../runtime/breaker.ts";
 import { createJsonCaller, failureOf } from "./json-call.ts";
 
 export interface GenerationServiceOptions {
   baseUrl: string;
   serviceRoleKey: string;
   timeoutMs: number;
+  breaker?: Breaker | undefined;
   now: () => number;
 }
 
@@ -23,12 +25,13 @@ const generated = z.object({ success: z.boolean(), error: z.string().optional() 
 /** One of the adopter's own services that make a file and store it. Resolves when it says that it succeeded. */
 export function createGenerationService(
   provider: string,
-  { baseUrl, serviceRoleKey, timeoutMs, now }: GenerationServiceOptions,
+  { baseUrl, serviceRoleKey, timeoutMs, breaker, now }: GenerationServiceOptions,
 ): (generation: Generation) => Promise<void> {
   const call = createJsonCaller({
     provider,
     baseUrl,
     timeoutMs,
+    breaker,
     now,
     headers: { authorization: `Bearer ${serviceRoleKey}` },
   });

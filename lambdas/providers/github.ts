@@ -1,6 +1,7 @@
 import * as z from "zod";
 import type { RepositoryCommit } from "../core/changelog-entry.ts";
 import { ProviderUnavailable, RateLimited } from "../core/provider-failure.ts";
+import type { Breaker } from "../runtime/breaker.ts";
 import { createJsonCaller, failureOf, type JsonAnswer } from "./json-call.ts";
 
 export interface GithubProvider {
@@ -13,6 +14,7 @@ interface GithubOptions {
   token: string;
   repository: { owner: string; repository: string };
   timeoutMs: number;
+  breaker?: Breaker | undefined;
   now: () => number;
 }
 
@@ -33,11 +35,12 @@ const comparison = z.object({
 });
 const refusal = z.object({ message: z.string() });
 
-export function createGithub({ baseUrl, token, repository, timeoutMs, now }: GithubOptions): GithubProvider {
+export function createGithub({ baseUrl, token, repository, timeoutMs, breaker, now }: GithubOptions): GithubProvider {
   const call = createJsonCaller({
     provider: "github",
     baseUrl,
     timeoutMs,
+    breaker,
     now,
     headers: {
       accept: "application/vnd.github+json",

@@ -5,6 +5,7 @@ import {
   ProviderUnreachable,
   RateLimited,
 } from "../core/provider-failure.ts";
+import type { Breaker } from "../runtime/breaker.ts";
 import { correlationId, describeError, log } from "../runtime/logger.ts";
 
 /** An answer of any status, with its body as JSON; undefined where it is none. */
@@ -12,6 +13,8 @@ export interface JsonAnswer {
   status: number;
   headers: Headers;
   body: unknown;
+  /** Until when the provider is left alone, where this failure of its own was one too many. */
+  restUntilMs?: number | undefined;
 }
 
 interface JsonRequest {
@@ -30,6 +33,10 @@ export interface JsonCallerOptions {
   baseUrl: string;
   headers?: Record<string, string>;
   timeoutMs: number;
+  /** Absent: the provider is called however often it fails. */
+  breaker?: Breaker | undefined;
+  /** The caller asks the breaker itself, ahead of its pacer. */
+  isAdmitted?: boolean;
   now: () => number;
 }
 
@@ -43,9 +50,14 @@ const unconnected = new Set([
   "UND_ERR_CONNECT_TIMEOUT",
 ]);
 
-/** JSON over HTTP with a timeout and one log line a call. Throws ProviderUnreachable or ProviderUnavailable when there is no answer. */
-export function createJsonCaller({ provider, baseUrl, headers, timeoutMs, now }: JsonCallerOptions): JsonCaller {
+/**
+ * JSON over HTTP with a timeout and one log line a call. Throws ProviderUnreachable or ProviderUnavailable when there is
+ * no answer, and Deferred while the breaker is open.
+ */
+export function createJsonCaller(options: JsonCallerOptions): JsonCaller {
+  const { provider, baseUrl, headers, timeoutMs, breaker, isAdmitted = false, now } = options;
   return async (operation, { path, body, method = body === undefined ? "GET" : "POST" }) => {
+    if (!isAdmitted) await breaker?.admit();
     const startedMs = now();
     const facts = () => ({ provider, operation, durationMs: now() - startedMs });
     try {
@@ -61,17 +73,19 @@ export function createJsonCaller({ provider, baseUrl, headers, timeoutMs, now }:
         signal: AbortSignal.timeout(timeoutMs),
       });
       const text = await response.text();
-      const called = { ...facts(), status: response.status };
-      if (response.ok) log.debug("provider.called", called);
-      else log.warn("provider.failed", called);
-      return { status: response.status, headers: response.headers, body: parseJson(text) };
+      const { status } = response;
+      if (response.ok) log.debug("provider.called", { ...facts(), status });
+      else log.warn("provider.failed", { ...facts(), status });
+      const answer = { status, headers: response.headers, body: parseJson(text) };
+      if (status >= 500) return { ...answer, restUntilMs: await breaker?.failed(startedMs) };
+      await breaker?.answered(startedMs);
+      return answer;
     } catch (error) {
       const { errorMessage } = describeError(error);
       log.warn("provider.failed", { ...facts(), status: null, reason: errorMessage });
       const what = `${provider} ${operation} got no answer: ${errorMessage}`;
-      throw isUnconnected(error)
-        ? new ProviderUnreachable(what, { cause: error })
-        : new ProviderUnavailable(what, { cause: error });
+      const about = { cause: error, restUntilMs: await breaker?.failed(startedMs) };
+      throw isUnconnected(error) ? new ProviderUnreachable(what, about) : new ProviderUnavailable(what, about);
     }
   };
 }
@@ -82,13 +96,13 @@ export function createJsonCaller({ provider, baseUrl, headers, timeoutMs, now }:
  */
 export function failureOf(
   what: string,
-  { status, headers }: JsonAnswer,
+  { status, headers, restUntilMs }: JsonAnswer,
   { code, message, nowMs }: { code: string; message: string; nowMs: number },
 ): Error {
   const told = `${what}: ${status} ${message}`;
   if (status === 429) return new RateLimited(told, nowMs + retryAfterMs(headers));
   if (status === 401 || status === 403) return new ProviderMisconfigured(told);
-  if (status >= 500 || status < 400) return new ProviderUnavailable(told);
+  if (status >= 500 || status < 400) return new ProviderUnavailable(told, { restUntilMs });
   return new ProviderRefused(told, { status, code });
 }
 

@@ -8,6 +8,7 @@ import {
   QuotaExceeded,
   RateLimited,
 } from "../core/provider-failure.ts";
+import { acquireBehind, type Breaker } from "../runtime/breaker.ts";
 import { correlationId, log } from "../runtime/logger.ts";
 import type { Pacer, Urgency } from "../runtime/pacer.ts";
 
@@ -37,7 +38,7 @@ export interface Broadcast {
 }
 
 /**
- * Resend, as the station uses it. Every call waits for the pacer, is aborted after its timeout, and throws one of
+ * Resend, as the station uses it. Every call waits for breaker and pacer, is aborted after its timeout, and throws one of
  * `core/provider-failure.ts`: the SDK itself neither waits, nor times out, nor throws.
  */
 export interface ResendProvider {
@@ -80,19 +81,31 @@ interface ResendOptions {
   baseUrl: string;
   timeoutMs: number;
   pacer: Pacer;
+  /** Absent: Resend is called however often it fails. */
+  breaker?: Breaker | undefined;
   now: () => number;
+}
+
+/** An answer of the SDK that is an error; without a status where there was no answer. */
+interface Refusal {
+  error: ErrorResponse;
+  headers: Record<string, string> | null;
+  startedMs: number;
 }
 
 /** When a 429 does not say how long: the length of Resend's window. */
 const defaultPauseSeconds = 1;
 const quotaErrors = ["daily_quota_exceeded", "monthly_quota_exceeded"];
 
-export function createResend({ apiKey, baseUrl, timeoutMs, pacer, now }: ResendOptions): ResendProvider {
+export function createResend(settings: ResendOptions): ResendProvider {
+  const { apiKey, baseUrl, timeoutMs, pacer, breaker, now } = settings;
   const client = new Resend(apiKey, { baseUrl });
   const options = () => {
     const id = correlationId();
     return { signal: AbortSignal.timeout(timeoutMs), ...(id ? { headers: { "x-correlation-id": id } } : {}) };
   };
+
+  const acquire = (urgency: Urgency) => acquireBehind(breaker, () => pacer.acquire(urgency));
 
   /** Makes a call that was already permitted; `call` must pass the options on to the SDK. */
   const permitted = async <T>(
@@ -106,15 +119,16 @@ export function createResend({ apiKey, baseUrl, timeoutMs, pacer, now }: ResendO
     const facts = {
       provider: "resend",
       operation,
-      status: error ? error.statusCode : 200,
+      status: error ? statusOf(error) : 200,
       durationMs: now() - startedMs,
     };
     if (!error) {
+      await breaker?.answered(startedMs);
       log.debug("provider.called", facts);
       return data;
     }
     log.warn("provider.failed", { ...facts, code: error.name, reason: error.message });
-    throw await failureOf(operation, error, headers);
+    throw await failureOf(operation, { error, headers, startedMs });
   };
 
   const paced = async <T>(
@@ -122,17 +136,17 @@ export function createResend({ apiKey, baseUrl, timeoutMs, pacer, now }: ResendO
     call: (requestOptions: ReturnType<typeof options>) => Promise<Response<T>>,
     urgency: Urgency = "bulk",
   ): Promise<T> => {
-    await pacer.acquire(urgency);
+    await acquire(urgency);
     return permitted(operation, call);
   };
 
-  const failureOf = async (
-    operation: string,
-    error: ErrorResponse,
-    headers: Record<string, string> | null,
-  ): Promise<Error> => {
-    const { statusCode, name, message } = error;
+  const failureOf = async (operation: string, { error, headers, startedMs }: Refusal): Promise<Error> => {
+    const { name, message } = error;
+    const statusCode = statusOf(error);
     const what = `Resend ${operation}: ${name}: ${message}`;
+    if (statusCode === null || statusCode >= 500)
+      return new ProviderUnavailable(what, { restUntilMs: await breaker?.failed(startedMs) });
+    await breaker?.answered(startedMs);
     if (quotaErrors.includes(name)) {
       const untilMs = endOfPeriod(name, now());
       await pacer.pause(untilMs, "announced");
@@ -147,8 +161,7 @@ export function createResend({ apiKey, baseUrl, timeoutMs, pacer, now }: ResendO
     // 401 and 403 are about the key, its rights or the sending domain, never about one mail.
     if (statusCode === 401 || statusCode === 403) return new ProviderMisconfigured(what);
     if (name === "invalid_idempotent_request") return new IdempotencyMismatch(what);
-    if (statusCode === null || statusCode >= 500 || name === "concurrent_idempotent_requests")
-      return new ProviderUnavailable(what);
+    if (name === "concurrent_idempotent_requests") return new ProviderUnavailable(what);
     return new ProviderRefused(what, { status: statusCode, code: name });
   };
 
@@ -161,7 +174,7 @@ export function createResend({ apiKey, baseUrl, timeoutMs, pacer, now }: ResendO
   };
 
   return {
-    acquire: (urgency) => pacer.acquire(urgency),
+    acquire,
 
     async sendMail(mail, idempotencyKey) {
       const { id } = await permitted("emails.send", (request) =>
@@ -279,6 +292,9 @@ export function createResend({ apiKey, baseUrl, timeoutMs, pacer, now }: ResendO
     },
   };
 }
+
+/** Null without an answer, and where something in front of Resend answered with an error of another shape. */
+const statusOf = ({ statusCode }: ErrorResponse): number | null => (typeof statusCode === "number" ? statusCode : null);
 
 /** Resend's quotas begin anew with the day and the month, in UTC. */
 function endOfPeriod(quota: string, nowMs: number): number {

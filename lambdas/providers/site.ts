@@ -1,5 +1,6 @@
 import type { Revalidation } from "../core/cache-tags.ts";
 import { ProviderMisconfigured } from "../core/provider-failure.ts";
+import type { Breaker } from "../runtime/breaker.ts";
 import { createJsonCaller, failureOf } from "./json-call.ts";
 
 /** The adopter's own website, whose cached pages follow the database. */
@@ -14,15 +15,17 @@ interface SiteOptions {
   /** Where the site looks for the secret: the header `x-revalidate-secret`, or `secret` in the body. */
   secretIn: "header" | "body";
   timeoutMs: number;
+  breaker?: Breaker | undefined;
   now: () => number;
 }
 
-export function createSite({ baseUrl, secret, secretIn, timeoutMs, now }: SiteOptions): SiteProvider {
+export function createSite({ baseUrl, secret, secretIn, timeoutMs, breaker, now }: SiteOptions): SiteProvider {
   const call = createJsonCaller({
     provider: "site",
     baseUrl,
     ...(secretIn === "header" ? { headers: { "x-revalidate-secret": secret } } : {}),
     timeoutMs,
+    breaker,
     now,
   });
   return {

@@ -1,6 +1,7 @@
 import type { Provider } from "@openfeature/server-sdk";
 import * as z from "zod";
 import { ProviderUnavailable } from "../core/provider-failure.ts";
+import type { Breaker } from "../runtime/breaker.ts";
 import { describeError, log } from "../runtime/logger.ts";
 import { flagMaxAgeSeconds } from "./app-config.ts";
 import { onOffProvider } from "./flags.ts";
@@ -11,6 +12,7 @@ interface StatsigOptions {
   /** A server secret of the project. */
   apiKey: string;
   timeoutMs: number;
+  breaker?: Breaker | undefined;
   now: () => number;
 }
 
@@ -21,12 +23,13 @@ const refusal = z.object({ message: z.string() });
  * Flags as gates of Statsig, over its HTTP API: its SDK polls in the background. A gate that Statsig does not know is
  * closed there, so it is off here. What a gate was seen to be is an event there whenever it changed.
  */
-export function statsigFlags({ baseUrl, apiKey, timeoutMs, now }: StatsigOptions): Provider {
+export function statsigFlags({ baseUrl, apiKey, timeoutMs, breaker, now }: StatsigOptions): Provider {
   const call = createJsonCaller({
     provider: "statsig",
     baseUrl,
     headers: { "statsig-api-key": apiKey },
     timeoutMs,
+    breaker,
     now,
   });
   const seen = new Map<string, { value: boolean; atMs: number }>();

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { ProviderMisconfigured, ProviderUnavailable } from "../core/provider-failure.ts";
+import type { Breaker } from "../runtime/breaker.ts";
 import { correlationId, describeError } from "../runtime/logger.ts";
 
 const verdict = z.object({ success: z.boolean(), "error-codes": z.array(z.string()).default([]) });
@@ -8,7 +9,8 @@ const verdict = z.object({ success: z.boolean(), "error-codes": z.array(z.string
 export interface Turnstile {
   /**
    * Whether the token is of a visitor who solved the challenge in the last five minutes. A token counts once, unless
-   * it is asked about again with the same `idempotencyKey` (a UUID).
+   * it is asked about again with the same `idempotencyKey` (a UUID). Throws ProviderUnavailable without an answer, and
+   * Deferred while the breaker is open.
    */
   verify(token: string, remoteIp: string, idempotencyKey?: string): Promise<boolean>;
 }
@@ -17,10 +19,14 @@ export function createTurnstile({
   secret,
   baseUrl,
   timeoutMs,
+  breaker,
+  now,
 }: {
   secret: string;
   baseUrl: string;
   timeoutMs: number;
+  breaker?: Breaker | undefined;
+  now: () => number;
 }): Turnstile {
   return {
     async verify(token, remoteIp, idempotencyKey) {
@@ -38,6 +44,9 @@ export function createTurnstile({
   };
 
   async function ask(question: Record<string, string>): Promise<z.infer<typeof verdict>> {
+    await breaker?.admit();
+    const startedMs = now();
+    let status: number | null = null;
     try {
       const id = correlationId();
       const response = await fetch(`${baseUrl}/turnstile/v0/siteverify`, {
@@ -46,9 +55,14 @@ export function createTurnstile({
         body: JSON.stringify(question),
         signal: AbortSignal.timeout(timeoutMs),
       });
-      return verdict.parse(await response.json());
+      status = response.status;
+      const answer = verdict.parse(await response.json());
+      await breaker?.answered(startedMs);
+      return answer;
     } catch (error) {
-      throw new ProviderUnavailable(`Turnstile did not answer: ${describeError(error).errorMessage}`, { cause: error });
+      const restUntilMs = status !== null && status < 500 ? undefined : await breaker?.failed(startedMs);
+      const what = `Turnstile did not answer: ${describeError(error).errorMessage}`;
+      throw new ProviderUnavailable(what, { cause: error, restUntilMs });
     }
   }
 }

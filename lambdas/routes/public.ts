@@ -1,3 +1,4 @@
+import { readProvidersDown } from "../runtime/breaker.ts";
 import { deadLetterUrl, queueUrl, station } from "../runtime/configuration.ts";
 import { lazy } from "../runtime/lazy.ts";
 import { createMessageSender } from "../runtime/message-sender.ts";
@@ -27,7 +28,10 @@ export const handler = createZone(async () => {
         emailContact({ supabase: await realSupabase(), sender, team: senders.team, now }),
       ),
       health: lazy(async () =>
-        health({ inspector: createQueueInspector({ urlOf: queueUrl, deadLetterUrlOf: deadLetterUrl, table }) }),
+        health({
+          inspector: createQueueInspector({ urlOf: queueUrl, deadLetterUrlOf: deadLetterUrl, table }),
+          providersDown: () => readProvidersDown(table, now),
+        }),
       ),
     },
   };

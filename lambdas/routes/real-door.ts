@@ -10,7 +10,7 @@ import {
   tableName,
 } from "../runtime/configuration.ts";
 import { lazy } from "../runtime/lazy.ts";
-import { now } from "../runtime/real-parts.ts";
+import { now, realBreaker } from "../runtime/real-parts.ts";
 import type { StateTable } from "../runtime/state-table.ts";
 import type { Credentials } from "./door/authenticate.ts";
 import { createOnce } from "./door/idempotency.ts";
@@ -45,6 +45,8 @@ function realCredentials(): Credentials {
         secret: await secret("turnstileSecret"),
         baseUrl: providerUrl("turnstile"),
         timeoutMs: station.providers.turnstile.timeoutMs,
+        breaker: realBreaker("turnstile"),
+        now,
       }),
     secretsExpiry,
   );

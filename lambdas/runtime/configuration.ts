@@ -1,4 +1,4 @@
-import { getSecret } from "@aws-lambda-powertools/parameters/secrets";
+import { SecretsProvider } from "@aws-lambda-powertools/parameters/secrets";
 import * as z from "zod";
 import { type ProviderName, providers } from "../../registry/providers.ts";
 import type { QueueName } from "../../registry/queues.ts";
@@ -14,6 +14,8 @@ import {
 } from "../core/names.ts";
 import { MissingConfiguration } from "../core/outcome.ts";
 import { resolveStation } from "../core/station.ts";
+import { lazy } from "./lazy.ts";
+import { patience } from "./patience.ts";
 
 /** How long a function trusts the secrets it has read: the longest a rotation takes to be seen everywhere. */
 const secretMaxAgeSeconds = 300;
@@ -81,7 +83,12 @@ export async function optionalSecret(name: SecretName): Promise<string | undefin
   return (await allSecrets())[name] || undefined;
 }
 
+const secretsProvider = lazy(async () => new SecretsProvider({ clientConfig: patience }));
+
 async function allSecrets(): Promise<Record<string, string>> {
-  const value = await getSecret(setting("SECRET_ID"), { transform: "json", maxAge: secretMaxAgeSeconds });
+  const value = await (await secretsProvider()).get(setting("SECRET_ID"), {
+    transform: "json",
+    maxAge: secretMaxAgeSeconds,
+  });
   return z.record(z.string(), z.string()).parse(value ?? {});
 }

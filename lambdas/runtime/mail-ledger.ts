@@ -31,6 +31,11 @@ export interface MailLedger {
   send(send: Send): Promise<SendResult>;
   read(key: string): Promise<LedgerRecord | undefined>;
   /**
+   * For a send that is no longer wanted. An attempt whose end nobody knows is parked, since nobody will repeat it; what
+   * was never attempted, or is decided, stays as it is.
+   */
+  giveUp(key: string, reason: string): Promise<"parked" | "suppressed">;
+  /**
    * Records what the provider's webhook says of a mail, found by its tag `ledger`; also settles a parked or unanswered
    * send. `batch` for one of several mails under a key: their fates are in the database, by address.
    */
@@ -168,6 +173,13 @@ export function createMailLedger({ table, now }: { table: StateTable; now: () =>
     }
   };
 
+  const giveUp: MailLedger["giveUp"] = async (key, reason) => {
+    const record = await read(key);
+    if (record?.status !== "sending") return "suppressed";
+    const { outcome } = await park(key, `${reason}, and an attempt before may or may not have been accepted`);
+    return outcome === "parked" ? "parked" : "suppressed";
+  };
+
   const settle: MailLedger["settle"] = async (tag, fate, providerId) => {
     const found = await table.get(pointerKey(tag));
     if (!found) return "unknown";
@@ -192,5 +204,5 @@ export function createMailLedger({ table, now }: { table: StateTable; now: () =>
     return updated ? "settled" : "unchanged";
   };
 
-  return { read, send, settle };
+  return { read, send, giveUp, settle };
 }

@@ -2,6 +2,7 @@ import { SendMessageBatchCommand, SendMessageCommand, SQSClient } from "@aws-sdk
 import { type QueueName, queues } from "../../registry/queues.ts";
 import { contracts, type Envelope, type Payload } from "../core/messages.ts";
 import { InvalidInput } from "../core/outcome.ts";
+import { patience } from "./patience.ts";
 
 /** SQS takes ten messages and 1 MiB per batch; one message may fill it. */
 const batchLimit = { messages: 10, bytes: 1_048_576 };
@@ -19,7 +20,10 @@ export interface MessageSender {
 }
 
 /** @param urlOf address of a queue. A message that breaks its contract or is too large is refused here: InvalidInput. */
-export function createMessageSender(urlOf: (queue: QueueName) => string, client = new SQSClient()): MessageSender {
+export function createMessageSender(
+  urlOf: (queue: QueueName) => string,
+  client = new SQSClient(patience),
+): MessageSender {
   const entryOf = <Q extends QueueName>(queue: Q, envelope: Envelope<Payload<Q>>) => {
     const checked = contracts[queue].safeParse(envelope.payload);
     if (!checked.success) throw new InvalidInput(`Message for ${queue} breaks its contract: ${checked.error.message}`);

@@ -3,6 +3,7 @@ import * as z from "zod";
 import { type QueueName, queues } from "../../registry/queues.ts";
 import { entriesOf } from "../core/record.ts";
 import { describeError, log } from "./logger.ts";
+import { patience } from "./patience.ts";
 import { readQueueRecord } from "./queue-records.ts";
 import type { StateTable } from "./state-table.ts";
 
@@ -32,7 +33,7 @@ interface Urls {
 
 export function createQueueInspector(
   { urlOf, deadLetterUrlOf, table }: Urls & { table: StateTable },
-  client = new SQSClient(),
+  client = new SQSClient(patience),
 ): QueueInspector {
   const depths = async (url: string) => {
     const { Attributes = {} } = await client.send(

@@ -8,6 +8,7 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { marshall, unmarshall } from "@aws-sdk/util-dynamodb";
 import { tableKeys } from "../core/names.ts";
+import { patience } from "./patience.ts";
 
 export interface ItemKey {
   pk: string;
@@ -39,7 +40,11 @@ export interface StateTable {
 }
 
 /** @param now epoch milliseconds; an item past its expiry is treated as gone, since DynamoDB deletes late. */
-export function createStateTable(tableName: string, now: () => number, client = new DynamoDBClient()): StateTable {
+export function createStateTable(
+  tableName: string,
+  now: () => number,
+  client = new DynamoDBClient(patience),
+): StateTable {
   const keyOf = ({ pk, sk }: ItemKey) => marshall({ [tableKeys.partition]: pk, [tableKeys.sort]: sk });
   const parameters = ({ values, names }: Omit<Expression, "expression">) => ({
     ...(values ? { ExpressionAttributeValues: marshall(values, { removeUndefinedValues: true }) } : {}),

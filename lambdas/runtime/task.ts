@@ -10,6 +10,8 @@ const taskEvent = z.object({
   task: z.string(),
   execution: z.string(),
   input: z.record(z.string(), z.unknown()),
+  /** When the run began; told to the tasks that may wait. */
+  startedAt: z.iso.datetime({ offset: true }).optional(),
   /** What the run was started with. Absent where a run began before a deployment by a definition that did not tell. */
   runInput: z.looseObject({ correlationId: z.string().optional() }).optional(),
 });
@@ -17,6 +19,8 @@ const taskEvent = z.object({
 export interface TaskContext {
   /** ARN of the run: who owns what the task claims. */
   execution: string;
+  /** When the run began, in epoch milliseconds; undefined for a task whose state cannot wait. */
+  startedMs?: number | undefined;
   /** Milliseconds until the function is stopped. */
   remainingMs: () => number;
 }
@@ -31,7 +35,7 @@ export type Task = (input: Record<string, unknown>, context: TaskContext) => Pro
 export function createTaskHandler<N extends string>(build: () => Promise<Record<N, Task>>): Handler {
   const tasks = lazy(build, secretsExpiry);
   return async (event: unknown, context) => {
-    const { task, execution, input, runInput } = taskEvent.parse(event);
+    const { task, execution, input, startedAt, runInput } = taskEvent.parse(event);
     // A schedule starts its runs without one.
     const correlationId = runInput?.correlationId ?? execution;
     return withLogScope({ correlationId, task }, async () => {
@@ -39,7 +43,11 @@ export function createTaskHandler<N extends string>(build: () => Promise<Record<
         const found = Object.entries<Task>(await tasks()).find(([name]) => name === task);
         if (!found)
           throw new InvalidInput(`No task named ${task}: the state machine and registry/workflows.ts disagree.`);
-        const result = await found[1](input, { execution, remainingMs: () => context.getRemainingTimeInMillis() });
+        const result = await found[1](input, {
+          execution,
+          startedMs: startedAt === undefined ? undefined : Date.parse(startedAt),
+          remainingMs: () => context.getRemainingTimeInMillis(),
+        });
         log.info("task.completed", {});
         return result;
       } catch (error) {

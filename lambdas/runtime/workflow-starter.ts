@@ -5,6 +5,10 @@ import {
   StartSyncExecutionCommand,
 } from "@aws-sdk/client-sfn";
 import type { WorkflowName } from "../../registry/workflows.ts";
+import { patience } from "./patience.ts";
+
+/** Longer than the limit of any Express machine, whose whole run is one call. */
+const longestRunMs = 80_000;
 
 export interface WorkflowStarter {
   /** Starts a run; the same name again is the same run. */
@@ -20,7 +24,7 @@ class WorkflowFailed extends Error {
 
 export function createWorkflowStarter(
   arnOf: (workflow: WorkflowName) => string,
-  client = new SFNClient(),
+  client = new SFNClient({ requestHandler: { ...patience.requestHandler, requestTimeout: longestRunMs } }),
 ): WorkflowStarter {
   return {
     async start(workflow, name, input) {

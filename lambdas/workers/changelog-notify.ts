@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { releaseMessage } from "../core/announcements.ts";
+import { changelogKey } from "../core/ledger-keys.ts";
 import { type Envelope, makeEnvelope, type Payload } from "../core/messages.ts";
 import { InvalidInput, type Settled } from "../core/outcome.ts";
 import { nothing, type SupabaseProvider } from "../providers/supabase.ts";
@@ -72,7 +73,7 @@ export function createChangelogNotifyHandler(parts: ChangelogNotifyParts) {
     const webhook = await discord("changelog");
     if (!webhook) return "done";
     const { outcome } = await ledger.announce({
-      key: `discord/changelog/${entryId}`,
+      key: changelogKey(entryId),
       message: releaseMessage(entry, siteUrl),
       webhook,
     });

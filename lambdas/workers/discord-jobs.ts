@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { jobMessage } from "../core/announcements.ts";
+import { jobKey } from "../core/ledger-keys.ts";
 import type { Envelope, Payload } from "../core/messages.ts";
 import type { Settled } from "../core/outcome.ts";
 import { nothing, type SupabaseProvider } from "../providers/supabase.ts";
@@ -40,7 +41,7 @@ const job = z.object({
 export function createDiscordJobsHandler({ supabase, discord, ledger, siteUrl, now }: DiscordJobsParts) {
   return async ({ payload }: Envelope<Payload<"discord-jobs">>): Promise<Settled> => {
     const { job_id: jobId } = payload;
-    const key = `discord/job/${jobId}`;
+    const key = jobKey(jobId);
     const found = await supabase.call(
       "get_job_for_announcement",
       { p_job_id: jobId, p_site_url: siteUrl },

@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { contentMessage, submissionMessage } from "../core/announcements.ts";
+import { contentKey, submissionKey } from "../core/ledger-keys.ts";
 import { type Envelope, makeEnvelope, type Payload } from "../core/messages.ts";
 import type { Settled } from "../core/outcome.ts";
 import { nothing, type SupabaseProvider } from "../providers/supabase.ts";
@@ -65,7 +66,7 @@ export function createDiscordSubmissionsHandler(parts: DiscordSubmissionsParts) 
     if (!found) return suppressed(submissionId, "deleted");
     if (change === "INSERT") {
       if (!found.announce) return suppressed(submissionId, found.reason);
-      return post(parts, "submissions", `discord/submission/${submissionId}`, submissionMessage(found));
+      return post(parts, "submissions", submissionKey(submissionId), submissionMessage(found));
     }
     if (found.status !== "merged") return suppressed(submissionId, `it is ${found.status}`);
     if (!found.content_id) throw new ContentMissing(`The entry of submission ${submissionId} is not there yet`);
@@ -100,7 +101,7 @@ async function announceContent(
     nothing,
   );
   await sendFollowUps(parts, contentId, found, correlationId);
-  return post(parts, "announcements", `discord/content/${contentId}`, contentMessage(found, siteUrl));
+  return post(parts, "announcements", contentKey(contentId), contentMessage(found, siteUrl));
 }
 
 /** The notifications that are cached, and the picture that is shown where the entry's page is linked. */

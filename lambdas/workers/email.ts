@@ -31,12 +31,12 @@ export function createEmailHandler({ supabase, resend, ledger, settings, now }: 
     if (hasExpired(template, occurredAt, now())) {
       log.warn("mail.expired", { ledgerKey, template });
       count("mail-expired", 1);
-      return "suppressed";
+      return ledger.giveUp(ledgerKey, "the mail's token has run out");
     }
     const [block] = await supabase.call("get_blocked_emails", { p_emails: [to] }, blocked);
     if (block) {
       log.info("mail.suppressed", { ledgerKey, template, reason: block.reason });
-      return "suppressed";
+      return ledger.giveUp(ledgerKey, "the address was blocked");
     }
     const mail = await transactionalMail(message, ledgerKey, settings);
     const { outcome } = await ledger.send({

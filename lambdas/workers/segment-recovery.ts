@@ -7,14 +7,19 @@ import { createWorker } from "../runtime/worker.ts";
 
 /** Puts a contact back on the FIFO queue once its delay is over: a FIFO queue cannot delay one message itself. */
 export function createSegmentRecoveryHandler({ sender, now }: { sender: MessageSender; now: () => number }) {
-  return async ({ payload, correlationId, id }: Envelope<Payload<"segment-recovery">>): Promise<Settled> => {
+  return async ({
+    payload,
+    correlationId,
+    id,
+    firstSeenAt,
+  }: Envelope<Payload<"segment-recovery">>): Promise<Settled> => {
     const about = {
       businessKey: payload.subscriptionId,
       correlationId,
       nowMs: now(),
       idempotency: { scope: "segment-recovery", key: id },
     };
-    await sender.send("segment-sync", makeEnvelope("segment-sync", payload, about));
+    await sender.send("segment-sync", { ...makeEnvelope("segment-sync", payload, about), firstSeenAt });
     return "done";
   };
 }

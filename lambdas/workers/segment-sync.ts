@@ -7,8 +7,9 @@ import { createWorkflowStarter, type WorkflowStarter } from "../runtime/workflow
 
 /** Runs the workflow for the contact and acknowledges only what succeeded. The FIFO group keeps others out meanwhile. */
 export function createSegmentSyncHandler({ workflows }: { workflows: WorkflowStarter }) {
-  return async ({ payload, correlationId, id }: Envelope<Payload<"segment-sync">>): Promise<Settled> => {
-    await workflows.run("segment-sync", { subscriptionId: payload.subscriptionId, correlationId, messageId: id });
+  return async ({ payload, correlationId, id, firstSeenAt }: Envelope<Payload<"segment-sync">>): Promise<Settled> => {
+    const { subscriptionId } = payload;
+    await workflows.run("segment-sync", { subscriptionId, correlationId, messageId: id, firstSeenAt });
     return "done";
   };
 }

@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { ContactProperties } from "../../registry/contact-properties.ts";
 import { initialScore, segmentForScore } from "../core/engagement.ts";
 import { primaryInterest, topicsForInterest } from "../core/interests.ts";
+import { welcomeKey } from "../core/ledger-keys.ts";
 import { type Envelope, makeEnvelope, type Payload } from "../core/messages.ts";
 import { InvalidInput, type Settled } from "../core/outcome.ts";
 import type { StationConfig } from "../core/station.ts";
@@ -81,20 +82,25 @@ async function subscribe(parts: SubscriptionParts, wish: Subscribe, message: Env
   );
   if (subscription.suppressed) {
     log.info("subscription.suppressed", { subscriptionId: subscription.subscription_id });
-    return "suppressed";
+    return parts.ledger.giveUp(welcomeKey(subscription.subscription_id), "whoever subscribed gets no mail any more");
   }
   const isBeginning = subscription.was_new || subscription.was_resubscribed;
   if (isBeginning) await refreshSite(parts, subscription, message);
   if (subscription.sync_status !== "synced") {
-    await syncContact(parts, subscription, topics, message, {
-      signup_source: wish.source ?? "unknown",
-      copy_type: wish.copy_type ?? "none",
-      primary_interest: interest,
-      signup_page: wish.referrer ?? "/",
-      engagement_score: subscription.engagement_score,
-      total_copies: copied,
-      last_active: message.firstSeenAt,
-    });
+    await syncContact(
+      parts,
+      subscription,
+      { wish, topics, message },
+      {
+        signup_source: wish.source ?? "unknown",
+        copy_type: wish.copy_type ?? "none",
+        primary_interest: interest,
+        signup_page: wish.referrer ?? "/",
+        engagement_score: subscription.engagement_score,
+        total_copies: copied,
+        last_active: message.firstSeenAt,
+      },
+    );
   }
   // Somebody who asks again is owed a welcome only where an earlier message died before its own was sent.
   const mayLackWelcome = parts.now() - Date.parse(subscription.subscribed_at) < welcomeRememberedMs;
@@ -127,34 +133,43 @@ async function refreshSite(
 async function syncContact(
   { resend, supabase, sender, audience, now }: SubscriptionParts,
   subscription: Subscription,
-  topics: ReturnType<typeof topicsForInterest>,
-  message: Envelope,
+  { wish, topics, message }: { wish: Subscribe; topics: ReturnType<typeof topicsForInterest>; message: Envelope },
   properties: ContactProperties,
 ): Promise<void> {
   const { subscription_id: subscriptionId, email } = subscription;
   const contact = { email, properties, topicIds: topics.map((topic) => audience.topics[topic]) };
-  const engagement = audience.segments[segmentForScore(subscription.engagement_score)];
-  const created = await resend.createContact({ ...contact, segmentIds: [audience.segments.newsletter, engagement] });
+  // The score at sign-up and not the present one: whichever attempt created the contact, it is in this segment.
+  const initial = segmentForScore(initialScore(wish.source, wish.copy_type));
+  const segmentIds = [audience.segments.newsletter, audience.segments[initial]];
+  const created = await resend.createContact({ ...contact, segmentIds });
   // Resend answers the same for a new contact and for one it had already and left as it was; so whoever may have
   // been there before is also brought up to date.
   const mayHaveExisted = created === null || !subscription.was_new;
   const contactId = mayHaveExisted
     ? await resend.completeContact({ ...contact, segmentIds: [audience.segments.newsletter] })
     : created;
-  await supabase.call(
-    "record_contact_sync",
-    {
-      p_subscription_id: subscriptionId,
-      p_contact_id: contactId,
-      p_status: "synced",
-      p_error: null,
-      p_topics: topics,
-      p_now: message.firstSeenAt,
-    },
-    nothing,
+  const record = (status: "pending" | "synced") =>
+    supabase.call(
+      "record_contact_sync",
+      {
+        p_subscription_id: subscriptionId,
+        p_contact_id: contactId,
+        p_status: status,
+        p_error: null,
+        p_topics: topics,
+        p_now: message.firstSeenAt,
+      },
+      nothing,
+    );
+  await record("pending");
+  // Until now the segment workflow knew no contact to move, so a change of the score meanwhile had no effect. And nobody
+  // knows which engagement segment an existing contact is in: both are the workflow's to find out.
+  const { engagement_score: score } = await supabase.call(
+    "get_subscription_engagement",
+    { p_subscription_id: subscriptionId },
+    z.object({ engagement_score: z.number() }),
   );
-  // Nobody knows which engagement segment an existing contact is in: that is the segment workflow's to find out.
-  if (mayHaveExisted)
+  if (mayHaveExisted || segmentForScore(score) !== initial)
     await sender.send(
       "segment-sync",
       makeEnvelope(
@@ -168,6 +183,8 @@ async function syncContact(
         },
       ),
     );
+  // Last: an attempt that died before would not be repeated once this is written.
+  await record("synced");
 }
 
 const present = z.object({ email: z.string(), status: z.string() }).nullable();
@@ -186,7 +203,7 @@ async function welcomeAgain(parts: SubscriptionParts, subscriptionId: string): P
   const block = await supabase.call("get_blocked_emails", { p_emails: [email] }, blocked);
   if (status === "active" && block.length === 0) return welcome(parts, { subscription_id: subscriptionId, email });
   log.info("subscription.suppressed", { subscriptionId });
-  return "suppressed";
+  return parts.ledger.giveUp(welcomeKey(subscriptionId), "whoever subscribed gets no mail any more");
 }
 
 async function welcome(
@@ -194,7 +211,7 @@ async function welcome(
   subscription: Pick<Subscription, "subscription_id" | "email">,
 ): Promise<Settled> {
   const { subscription_id: subscriptionId, email } = subscription;
-  const key = `welcome/${subscriptionId}`;
+  const key = welcomeKey(subscriptionId);
   const mail = await newsletterMail(
     { template: "newsletter-welcome" },
     { email, subscriptionId },

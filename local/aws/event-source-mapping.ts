@@ -77,6 +77,8 @@ export async function startEventSourceMapping(options: {
   invoke: Invoke;
   now: () => number;
   onBatch?: (report: BatchReport) => void;
+  /** Whether SQS delivers a message twice, as it may: at the same time, or once more after the first delivery. */
+  repetitionOf?: (record: SQSRecord, queueName: string) => "never" | "meanwhile" | "afterwards";
   /** Told of a poll or a delete that failed; it is tried again. */
   onError?: (error: unknown) => void;
 }): Promise<EventSourceMapping> {
@@ -123,11 +125,23 @@ export async function startEventSourceMapping(options: {
     return splitByPayload(records);
   };
 
-  const runBatch = async (records: SQSRecord[]): Promise<void> => {
+  const deliver = async (records: SQSRecord[], again: SQSRecord[] = []): Promise<void> => {
+    if (records.length === 0) return;
     const outcome = await options.invoke(functionArn, { Records: records });
+    await deliver(again);
     const done = doneRecords(records, outcome, reportsFailures);
     await deleteAll(sqs, queueUrl, done).catch((error: unknown) => options.onError?.(error));
     options.onBatch?.({ functionArn, queueName, records, outcome, doneIds: done.map(({ messageId }) => messageId) });
+  };
+
+  const runBatch = async (records: SQSRecord[]): Promise<void> => {
+    const wanted = new Map(records.map((record) => [record, options.repetitionOf?.(record, queueName) ?? "never"]));
+    const meanwhile = records.filter((record) => wanted.get(record) === "meanwhile");
+    const afterwards = records.filter((record) => wanted.get(record) === "afterwards");
+    // A FIFO queue keeps a group's messages to itself until the first is deleted: a second delivery comes before that.
+    if (mapping.EventSourceArn.endsWith(".fifo")) return deliver(records, [...meanwhile, ...afterwards]);
+    await Promise.all([deliver(records), deliver(meanwhile)]);
+    await deliver(afterwards);
   };
 
   const dispatch = (records: SQSRecord[]): void => {

@@ -10,9 +10,10 @@ const faultsSchema = z.strictObject({
   reset: rate.optional(),
   acceptThenTimeout: rate.optional(),
   limit: z.number().int().min(1).optional(),
+  dailyQuota: z.number().int().min(0).optional(),
 });
 
-/** What a stand-in can be told to do wrong. Rates are probabilities per request; `limit` replaces the vendor's own rate limit. */
+/** What a stand-in can be told to do wrong. Rates are probabilities per request; `limit` replaces the vendor's own rate limit, `dailyQuota` its mails per UTC day. */
 export type Faults = z.infer<typeof faultsSchema>;
 
 /** What befalls one request. `acceptThenTimeout` is the only one under which the vendor still does the work. */

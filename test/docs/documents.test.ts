@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { commands } from "../../cli/commands.ts";
 import { type RouteRecord, routes } from "../../registry/routes.ts";
 import { secrets } from "../../registry/secrets.ts";
 import { signals } from "../../registry/signals.ts";
@@ -67,9 +68,9 @@ test("the README explains every npm script and every verb of the operator's comm
   const { scripts } = z.object({ scripts: z.record(z.string(), z.string()) }).parse(JSON.parse(textOf("package.json")));
   const explained = [...readme.matchAll(/`npm (?:run )?(\w+)/g)].map(([, script]) => script);
   expect([...new Set(explained)].sort()).toEqual(Object.keys(scripts).sort());
-  const verbs = [...textOf("cli/flux.ts").matchAll(/^ {2}npm run flux -- (\w+)/gm)].map(([, verb]) => verb);
-  expect(verbs.length).toBeGreaterThan(0);
-  expect([...new Set([...readme.matchAll(/^\| `npm run flux -- (\w+)/gm)].map(([, verb]) => verb))]).toEqual(verbs);
+  const verbs = Object.keys(commands).map((name) => name.split(" ")[0]);
+  const shown = [...readme.matchAll(/^\| `npm run flux -- (\w+)/gm)].map(([, verb]) => verb);
+  expect(new Set(shown)).toEqual(new Set(verbs));
 });
 
 test("the runbooks know every workflow, and no signal that does not exist", () => {

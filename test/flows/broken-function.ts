@@ -8,7 +8,7 @@ export async function breakFunction(station: FlowStation, name: string, when = "
   const kept = `${name}_kept`;
   const [found] = await station.sql<{ types: string; args: string; names: string[]; result: string; set: boolean }>(
     `select pg_get_function_identity_arguments(oid) as types, pg_get_function_arguments(oid) as args,
-       proargnames[1:pronargs] as names, pg_get_function_result(oid) as result, proretset as set
+       coalesce(proargnames[1:pronargs], '{}') as names, pg_get_function_result(oid) as result, proretset as set
      from pg_proc where pronamespace = 'public'::regnamespace and proname = $1`,
     [name],
   );

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { queues } from "../../registry/queues.ts";
+import { breakFunction } from "./broken-function.ts";
 import { type FlowStation, START_TIMEOUT_MS, startFlowStation } from "./station.ts";
 
 let station: FlowStation;
@@ -31,6 +32,7 @@ test("Health shows every queue of the registry before anything happened", async 
       last_success_at: null,
       error_streak: 0,
     })),
+    providers_down: [],
   });
 });
 
@@ -53,6 +55,14 @@ test("The number of subscribers counts who gets mail, by GET and by POST, and is
   expect((await station.call("/email/count")).json()).toEqual({ count: 2 });
   await station.advance(301_000);
   expect((await station.call("/email/count")).json()).toEqual({ count: 3 });
+});
+
+test("While the database does not answer, the last number of subscribers is told", async () => {
+  const mend = await breakFunction(station, "get_newsletter_subscriber_count");
+  await station.advance(301_000);
+  const answer = await station.call("/email/count");
+  expect([answer.status, answer.json()]).toEqual([200, { count: 3 }]);
+  await mend();
 });
 
 test("Health tells when a queue last succeeded", async () => {

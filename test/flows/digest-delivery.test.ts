@@ -173,8 +173,8 @@ test("every call of a run that a request started carries the request's correlati
 });
 
 test.each([
-  ["created", false, "2026-10-25T20:00:00Z", "weekly-digest 2026-W44"],
-  ["created and sent", true, "2026-10-18T20:00:00Z", "weekly-digest 2026-W43"],
+  ["created", false, "2026-10-25T20:00:00Z", "prod weekly-digest 2026-W44"],
+  ["created and sent", true, "2026-10-18T20:00:00Z", "prod weekly-digest 2026-W43"],
 ])(
   "a broadcast that an earlier attempt %s without hearing of it is found again, and sent once",
   async (_, sent, due, name) => {

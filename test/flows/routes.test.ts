@@ -124,8 +124,8 @@ describe.each(titled)("%s turns away", (_title, each) => {
 test("Nothing of what was turned away had an effect", async () => {
   await station.quiet();
   const { queues, deadLetters } = await station.report();
-  // The sweep runs by itself, every minute.
-  const { "outbox-sweep": _sweep, ...others } = queues;
+  // The sweeps run by themselves, every minute.
+  const { "outbox-sweep": _outbox, "recovery-sweep": _recovery, ...others } = queues;
   expect(others).toEqual({});
   expect(deadLetters).toEqual({});
   const [stored] = await station.sql<{ events: string; contacts: string; notifications: string }>(

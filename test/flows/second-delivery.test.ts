@@ -60,8 +60,11 @@ async function releaseEvent(): Promise<string> {
   );
 }
 
-/** A message of each queue that has an effect, made when it is its turn. */
-const messages: { [Q in QueueName]: () => Promise<Payload<Q>> | Payload<Q> } = {
+/** The recovery sweep's effects are on AWS itself: holds.test.ts and stuck-runs.test.ts repeat it. */
+type QueueWithEffects = Exclude<QueueName, "recovery-sweep">;
+
+/** A message of each queue that has an effect of its own, made when it is its turn. */
+const messages: { [Q in QueueWithEffects]: () => Promise<Payload<Q>> | Payload<Q> } = {
   subscription: () => ({ kind: "subscribe", email: "twice@example.com", source: "footer" }),
   email: () => ({
     template: "job-posted",
@@ -158,7 +161,7 @@ async function deliver(queue: QueueName, envelope: Envelope): Promise<void> {
   await station.quiet();
 }
 
-test.each(Object.keys(queues) as QueueName[])(
+test.each(Object.keys(messages) as QueueWithEffects[])(
   "a message on %s that is delivered again has no second effect",
   async (queue) => {
     const envelope = envelopeFor(queue, (await messages[queue]()) as never);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { SendMessageCommand } from "@aws-sdk/client-sqs";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
-import type { ManagedSegment } from "../../lambdas/core/engagement.ts";
+import { type ManagedSegment, segmentForScore } from "../../lambdas/core/engagement.ts";
 import { makeEnvelope } from "../../lambdas/core/messages.ts";
 import { config } from "../../station.config.ts";
 import { type FlowStation, START_TIMEOUT_MS, startFlowStation } from "./station.ts";
@@ -126,6 +126,46 @@ test("two changes of one contact at once end in the segment of its present score
   expect(await segmentsOf(reader.email)).toEqual(["low-engagement"]);
 });
 
+/** The contact's managed segments after each call that Resend carried out, from these on. */
+async function segmentsAfterEachCall({ contactId }: Reader, from: string[], after: number): Promise<string[][]> {
+  const present = new Set(from);
+  const calls = (await station.calls("resend", after)).filter(
+    ({ path, method, status }) => path.includes(`${contactId}/segments`) && method !== "GET" && status === 200,
+  );
+  return calls.map(({ method, path }) => {
+    const [name = path] = managed.find(([, id]) => path.endsWith(id)) ?? [];
+    if (method === "POST") present.add(name);
+    else present.delete(name);
+    return [...present];
+  });
+}
+
+test("fifty changes of one contact at once end in the one right segment, never in none on the way; no change costs no call", async () => {
+  const reader = await subscribed("fay@example.com");
+  const scores = [95, 5, 55, 72, 39, 40, 69, 100, 0, 50];
+  const after = await lastSeq();
+  await Promise.all(
+    Array.from({ length: 50 }, async (_, index) => {
+      await setScore(reader.email, scores[index % scores.length] ?? 50);
+      await tellOfChange(reader.subscriptionId);
+    }),
+  );
+  await station.quiet();
+  const [row] = await station.sql<{ score: number }>(
+    "select engagement_score as score from newsletter_subscriptions where email = $1",
+    [reader.email],
+  );
+  expect(await segmentsOf(reader.email)).toEqual([segmentForScore(row?.score ?? -1)]);
+  const onTheWay = await segmentsAfterEachCall(reader, ["medium-engagement"], after);
+  expect(onTheWay.filter((present) => present.length === 0)).toEqual([]);
+  expect((await station.report()).queues["segment-sync"]).toMatchObject({ failing: 0, invalid: 0 });
+
+  const settled = await lastSeq();
+  await Promise.all(Array.from({ length: 50 }, () => tellOfChange(reader.subscriptionId)));
+  await station.quiet();
+  expect(await segmentCalls(reader, settled)).toEqual([]);
+});
+
 test("while Resend is down a change waits as a message of its own, and is made up for", async () => {
   const reader = await subscribed("dan@example.com");
   await setScore(reader.email, 80);
@@ -146,6 +186,13 @@ test("while Resend is down a change waits as a message of its own, and is made u
 
 test("a change cut off between adding and removing, after which the score goes back, leaves one segment", async () => {
   const reader = await subscribed("eve@example.com");
+  // From here on the contact is known to be in the middle; only the mark that a change has begun says otherwise.
+  for (const score of [80, 55]) {
+    await setScore(reader.email, score);
+    await tellOfChange(reader.subscriptionId);
+    await station.quiet();
+  }
+  expect(await segmentsOf(reader.email)).toEqual(["medium-engagement"]);
   await setScore(reader.email, 80);
   // Slow, so that Resend can be taken down while the answer to the first change is still out.
   await station.faults({ latencyMs: 1500 });

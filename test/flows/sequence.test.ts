@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { breakFunction } from "./broken-function.ts";
 import { send } from "./http.ts";
 import { type FlowStation, type OutboxMail, START_TIMEOUT_MS, startFlowStation } from "./station.ts";
-import { run } from "./workflow-runs.ts";
+import { run, startRun, untilRunEnded } from "./workflow-runs.ts";
 
 const dayMs = 86_400_000;
 
@@ -118,8 +119,11 @@ describe("A run that dies after sending and before it could write that down", ()
     expect(await stepsOf(people)).toEqual(people.map(() => [2]));
 
     expect((await runAt(60_000)).output.round).toMatchObject({ totals: { returned: 0 } });
+    // A lease runs by the clock, not by the time that a run is due.
+    expect((await runAt(60 * 60_000)).output.round).toMatchObject({ totals: { returned: 0 } });
+    await station.sql("update email_sequence_batches set lease_expires_at = lease_expires_at - interval '20 minutes'");
     const lastSeq = (await station.calls()).at(-1)?.seq ?? 0;
-    expect((await runAt(21 * 60_000)).output.round).toMatchObject({ totals: { returned: 3, sent: 3 } });
+    expect((await runAt()).output.round).toMatchObject({ totals: { returned: 3, sent: 3 } });
     expect((await station.calls("resend", lastSeq)).filter(({ path }) => path.startsWith("/emails"))).toEqual([]);
     expect(await stepsOf(people)).toEqual(people.map(() => [2]));
     expect(
@@ -127,6 +131,60 @@ describe("A run that dies after sending and before it could write that down", ()
         "select distinct outcome, step from email_sequence_schedule where email like 'crash%' and processed",
       ),
     ).toEqual([{ outcome: "sent", step: 2 }]);
+    expect((await beats()).at(-1)).toMatchObject({ failed: false });
+  });
+});
+
+describe("A quota that is gone until midnight", () => {
+  const hourMs = 3_600_000;
+  afterEach(() => station.faults({}));
+
+  /** Moves time to the next moment at which clocks in UTC show this hour. */
+  async function advanceToHour(hour: number): Promise<void> {
+    const at = await now();
+    await station.advance((((hour * hourMs - at) % dayMs) + dayMs) % dayMs);
+  }
+  /** Lets Resend take so many mails more until midnight; whoever else is due gets theirs first. */
+  async function leaveQuotaOf(mails: number): Promise<void> {
+    await runAt();
+    const today = new Date(await now()).toISOString().slice(0, 10);
+    const used = ((await station.outbox()) as SequenceMail[]).filter(({ at }) => at.startsWith(today)).length;
+    await station.faults({ limit: 100, dailyQuota: used + mails });
+  }
+  const shortRuns = async () => (await station.report()).troubles["signal.sequence-short"] ?? 0;
+
+  test("costs an evening's run nothing but time, and no other run takes its mails meanwhile", async () => {
+    await advanceToHour(20);
+    await leaveQuotaOf(100);
+    const people = await enrol("evening", 150, 3);
+    const short = await shortRuns();
+    const name = await startRun(station, "sequence", { scheduled_time: new Date(await now()).toISOString() });
+    while (!("waiting workflows" in (await station.report()).pending)) await sleep(50);
+    expect((await stepsOf(people)).filter((steps) => steps.length > 0)).toHaveLength(100);
+    expect((await runAt(hourMs)).output.round).toMatchObject({ totals: { returned: 0 } });
+
+    await station.faults({ limit: 100 });
+    await station.advance(4 * hourMs + 15 * 60_000);
+    const ended = await untilRunEnded(station, "sequence", name);
+    expect(ended).toMatchObject({ end: "Sequence Done", output: { round: { totals: { returned: 150, sent: 150 } } } });
+    expect(await stepsOf(people)).toEqual(people.map(() => [2]));
+    expect(await shortRuns()).toBe(short);
+  });
+
+  test("is too far off for a morning's run: it says so and leaves the mails to a later one", async () => {
+    await advanceToHour(9);
+    await leaveQuotaOf(100);
+    const people = await enrol("morning", 150, 3);
+    const short = await shortRuns();
+    const ended = await runAt();
+    expect(ended).toMatchObject({ end: "Sequence Done", output: { round: { worked: false, totals: { sent: 100 } } } });
+    expect(await shortRuns()).toBe(short + 1);
+
+    await station.faults({ limit: 100 });
+    await station.advance(14 * hourMs);
+    expect((await stepsOf(people)).filter((steps) => steps.length > 0)).toHaveLength(100);
+    await station.advance(2 * hourMs);
+    expect(await stepsOf(people)).toEqual(people.map(() => [2]));
     expect((await beats()).at(-1)).toMatchObject({ failed: false });
   });
 });

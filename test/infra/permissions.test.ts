@@ -23,12 +23,22 @@ const oneOrMore = z.union([z.string().transform((one) => [one]), z.array(z.strin
 const policyShape = z.object({
   Roles: z.array(z.string()),
   PolicyDocument: z.object({
-    Statement: z.array(z.object({ Effect: z.literal("Allow"), Action: oneOrMore, Resource: oneOrMore })),
+    Statement: z.array(
+      z.object({
+        Effect: z.literal("Allow"),
+        Action: oneOrMore,
+        Resource: oneOrMore,
+        Condition: z.record(z.string(), z.record(z.string(), oneOrMore)).optional(),
+      }),
+    ),
   }),
 });
 
 const resourceOf = (arn: string): string => {
   const [, , service, , , ...rest] = arn.split(":");
+  if (service === undefined) return arn;
+  // A machine's runs are the machine's.
+  if (service === "states" && rest[0] === "execution" && rest[2] === "*") return `states:${rest[1]}`;
   return service === "logs" ? `logs:${rest.slice(1).join(":")}` : `${service}:${rest.join(":").split(/[:/]/).at(-1)}`;
 };
 const roleName = (arn: string) => arn.split("/").at(-1);
@@ -82,6 +92,17 @@ const inspectsAll = entriesOf(queues).flatMap(([name]) => [
   ...on(queueResource(name), "sqs:GetQueueAttributes"),
   ...on(deadLetterResource(name), "sqs:GetQueueAttributes"),
 ]);
+/** Which mapping may be switched, a condition says; see the test below. */
+const feeds = [...on("*", "lambda:ListEventSourceMappings"), ...on("lambda:*", "lambda:UpdateEventSourceMapping")];
+const recovers = (name: string) =>
+  on(
+    `states:test-flux-${name}`,
+    "states:DescribeExecution",
+    "states:GetExecutionHistory",
+    "states:ListExecutions",
+    "states:StartExecution",
+    "states:StopExecution",
+  );
 const starts = (name: string) => on(`states:test-flux-${name}`, "states:StartExecution");
 const runs = (name: string) => on(`states:test-flux-${name}`, "states:StartSyncExecution");
 const queuesNamed = (names: readonly string[] = []) =>
@@ -115,6 +136,8 @@ function allowed(): Record<string, Grants> {
         ...(uses.flags ? readsFlags : []),
         ...queuesNamed(uses.queues),
         ...(uses.workflows ?? []).flatMap(runs),
+        ...(uses.feeds ? feeds : []),
+        ...(uses.recovers ?? []).flatMap(recovers),
       ]),
     ];
   });
@@ -130,6 +153,7 @@ function allowed(): Record<string, Grants> {
 const functions = () =>
   stack.of("AWS::Lambda::Function", functionShape).map(({ FunctionName, Role, Environment }) => ({
     name: FunctionName.replace("test-flux-", ""),
+    role: roleName(Role),
     grants: grantsOf(Role),
     variables: Environment.Variables,
   }));
@@ -156,7 +180,8 @@ it("what a function is told of it may use, and what it may use it is told of", (
     });
     const granted = grants
       .map((grant) => grant.split(" on ")[1] ?? "")
-      .filter((resource) => !resource.startsWith("logs:"));
+      // A mapping is found by the name of its function.
+      .filter((resource) => !/^(logs:|lambda:\*$|\*$)/.test(resource));
     // Whoever is told of a queue knows its dead letters by their name.
     const deadLetters = entriesOf(queues).flatMap(([queue]) =>
       told.includes(queueResource(queue)) ? [deadLetterResource(queue)] : [],
@@ -196,6 +221,29 @@ it("a machine may call the tasks of its own workflow only", () => {
       `lambda:InvokeFunction on ${tasks}`,
     ]);
   }
+});
+
+it("only the recovery sweep may switch off a worker, any but itself and none of another station", () => {
+  const switching = stack
+    .of("AWS::IAM::Policy", policyShape)
+    .flatMap(({ Roles, PolicyDocument }) => PolicyDocument.Statement.map((statement) => ({ Roles, ...statement })))
+    .filter(({ Action }) => Action.some((action) => /lambda:.*EventSourceMappings?$/.test(action)));
+  const sweepRole = functions().find(({ name }) => name === "recovery-sweep-worker")?.role;
+  expect(new Set(switching.flatMap(({ Roles }) => Roles))).toEqual(new Set([sweepRole]));
+  const others = Object.keys(queues).filter((queue) => queue !== "recovery-sweep");
+  expect(switching.map(({ Action, Condition }) => [Action, Condition])).toEqual([
+    [["lambda:ListEventSourceMappings"], undefined],
+    [
+      ["lambda:UpdateEventSourceMapping"],
+      {
+        ArnEquals: {
+          "lambda:FunctionArn": others.map(
+            (queue) => `arn:aws:lambda:us-east-1:000000000000:function:test-flux-${queue}-worker`,
+          ),
+        },
+      },
+    ],
+  ]);
 });
 
 it("a schedule may start the workflow or send to the queue it is for, and nothing else", () => {

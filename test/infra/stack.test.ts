@@ -5,11 +5,18 @@ import { z } from "zod";
 import { envelopeOf } from "../../lambdas/core/messages.ts";
 import { entriesOf } from "../../lambdas/core/record.ts";
 import { flags } from "../../registry/flags.ts";
-import { queues } from "../../registry/queues.ts";
+import { type QueueRecord, queues, usualWatermarks } from "../../registry/queues.ts";
 import { routes, zones } from "../../registry/routes.ts";
 import { signals } from "../../registry/signals.ts";
 import { workflows } from "../../registry/workflows.ts";
-import { adoptersConfig, alarmShape, functionShape, type SynthesizedStack, synthesizeStack } from "./synthesized.ts";
+import {
+  adoptersConfig,
+  alarmShape,
+  computedAlarmShape,
+  functionShape,
+  type SynthesizedStack,
+  synthesizeStack,
+} from "./synthesized.ts";
 
 const fourteenDaysSeconds = 14 * 24 * 60 * 60;
 const topicArn = "arn:aws:sns:us-east-1:000000000000:test-flux-alarms";
@@ -30,6 +37,23 @@ const only = <T>(items: T[]): T => {
 };
 const functionNamed = (name: string) =>
   only(stack.of("AWS::Lambda::Function", functionShape).filter(({ FunctionName }) => FunctionName === name));
+/** An alarm on an expression: its metrics by the names that the expression gives them. */
+const computedAlarmNamed = (name: string) => {
+  const { AlarmName, Metrics, ...alarm } = only(
+    stack.of("AWS::CloudWatch::Alarm", computedAlarmShape).filter((each) => each.AlarmName === name),
+  );
+  const dimensions = (pairs: { Name: string; Value: string }[]) =>
+    Object.fromEntries(pairs.map(({ Name, Value }) => [Name, Value]));
+  return {
+    ...alarm,
+    expression: Metrics.find(({ Expression }) => Expression)?.Expression,
+    metrics: Object.fromEntries(
+      Metrics.flatMap(({ Id, MetricStat }) =>
+        MetricStat ? [[Id, { ...MetricStat.Metric, Dimensions: dimensions(MetricStat.Metric.Dimensions) }]] : [],
+      ),
+    ),
+  };
+};
 const alarmNamed = (name: string) =>
   only(stack.of("AWS::CloudWatch::Alarm", alarmShape).filter(({ AlarmName }) => AlarmName === name));
 
@@ -70,6 +94,7 @@ it("is what the registry says, and nothing more", () => {
         "test-flux-email > test-flux-email-worker",
         "test-flux-webhook-events > test-flux-webhook-events-worker",
         "test-flux-outbox-sweep > test-flux-outbox-sweep-worker",
+        "test-flux-recovery-sweep > test-flux-recovery-sweep-worker",
         "test-flux-revalidation > test-flux-revalidation-worker",
         "test-flux-pulse > test-flux-pulse-worker",
         "test-flux-segment-sync.fifo > test-flux-segment-sync-worker",
@@ -93,20 +118,21 @@ it("is what the registry says, and nothing more", () => {
         "AWS::AppConfig::DeploymentStrategy": 1,
         "AWS::AppConfig::Environment": 1,
         "AWS::AppConfig::HostedConfigurationVersion": 1,
-        "AWS::CloudWatch::Alarm": 32,
+        "AWS::CloudWatch::Alarm": 72,
         "AWS::DynamoDB::Table": 1,
-        "AWS::IAM::Policy": 28,
-        "AWS::IAM::Role": 28,
-        "AWS::Lambda::EventSourceMapping": 15,
-        "AWS::Lambda::Function": 22,
+        "AWS::IAM::Policy": 30,
+        "AWS::IAM::Role": 30,
+        "AWS::Lambda::EventSourceMapping": 16,
+        "AWS::Lambda::Function": 23,
         "AWS::Lambda::Permission": 29,
-        "AWS::Logs::LogGroup": 26,
+        "AWS::Logs::LogGroup": 27,
         "AWS::SNS::Subscription": 1,
         "AWS::SNS::Topic": 1,
         "AWS::SNS::TopicPolicy": 1,
-        "AWS::SQS::Queue": 30,
-        "AWS::SQS::QueuePolicy": 30,
-        "AWS::Scheduler::Schedule": 4,
+        "AWS::SQS::Queue": 32,
+        "AWS::SQS::QueuePolicy": 32,
+        "AWS::Scheduler::Schedule": 5,
+        "AWS::Scheduler::ScheduleGroup": 1,
         "AWS::SecretsManager::Secret": 1,
         "AWS::StepFunctions::StateMachine": 3,
       },
@@ -146,6 +172,7 @@ it("is what the registry says, and nothing more", () => {
         "test-flux-digest-rehearsal cron(0 6 * * ? *) Europe/Berlin DISABLED",
         "test-flux-onboarding-sequence cron(0 0/6 * * ? *) Europe/Berlin ENABLED",
         "test-flux-outbox-sweep rate(1 minute) Europe/Berlin ENABLED",
+        "test-flux-recovery-sweep rate(1 minute) Europe/Berlin ENABLED",
       ],
       "workflows": [
         "test-flux-digest STANDARD",
@@ -246,6 +273,44 @@ describe.each(entriesOf(queues))("the queue %s", (name, record) => {
       Dimensions: [{ Name: "QueueName", Value: deadLetterName }],
       Threshold: 1,
     });
+  });
+
+  it("raises an alarm when its messages wait for too long or are too many, but not while it is on hold", () => {
+    const { ageMinutes, messages } = ("watermarks" in record ? record.watermarks : undefined) ?? usualWatermarks;
+    const watched = (metric: string) => ({
+      held: {
+        Namespace: "FluxStation",
+        MetricName: "queue-on-hold",
+        Dimensions: { queue: name, service: "flux-station", stage: "test" },
+      },
+      watched: { Namespace: "AWS/SQS", MetricName: metric, Dimensions: { QueueName: queueName } },
+    });
+    const common = {
+      AlarmDescription: record.errorImpact,
+      AlarmActions: [topicArn],
+      EvaluationPeriods: 3,
+      expression: "IF(FILL(held, 0) > 0, 0, watched)",
+    };
+    expect(computedAlarmNamed(`test-flux-backlog-age-${name}`)).toEqual({
+      ...common,
+      Threshold: ageMinutes * 60,
+      metrics: watched("ApproximateAgeOfOldestMessage"),
+    });
+    expect(computedAlarmNamed(`test-flux-backlog-length-${name}`)).toEqual({
+      ...common,
+      Threshold: messages,
+      metrics: watched("ApproximateNumberOfMessagesVisible"),
+    });
+  });
+
+  it("rings for age only after a message that keeps failing would be dead", () => {
+    const { ageMinutes }: { ageMinutes: number } =
+      ("watermarks" in record ? record.watermarks : undefined) ?? usualWatermarks;
+    const { maxReceiveCount, backoffBaseSeconds }: QueueRecord = record;
+    const pauses = Array.from({ length: maxReceiveCount - 1 }, (_, attempt) =>
+      Math.min(900, backoffBaseSeconds * 2 ** attempt),
+    );
+    expect(pauses.reduce((sum, pause) => sum + pause, 0)).toBeLessThan(ageMinutes * 60);
   });
 });
 
@@ -390,19 +455,22 @@ describe("schedules", () => {
     }
   });
 
-  it("send a queue a message that its worker takes, the same one when Scheduler delivers twice", () => {
-    const schedules = stack.of("AWS::Scheduler::Schedule", shape);
-    const { Target } = only(schedules.filter(({ Name }) => Name === "test-flux-outbox-sweep"));
-    const input = Target.Input.replaceAll("<aws.scheduler.scheduled-time>", "2025-11-24T09:00:00Z").replaceAll(
-      "<aws.scheduler.execution-id>",
-      "execution-1",
-    );
-    expect(input).not.toContain("<aws.");
-    expect(envelopeOf("outbox-sweep").parse(JSON.parse(input))).toMatchObject({
-      id: "execution-1",
-      occurredAt: "2025-11-24T09:00:00Z",
-    });
-  });
+  it.each(["outbox-sweep", "recovery-sweep"] as const)(
+    "send %s a message that its worker takes, the same one when Scheduler delivers twice",
+    (queue) => {
+      const schedules = stack.of("AWS::Scheduler::Schedule", shape);
+      const { Target } = only(schedules.filter(({ Name }) => Name === `test-flux-${queue}`));
+      const input = Target.Input.replaceAll("<aws.scheduler.scheduled-time>", "2025-11-24T09:00:00Z").replaceAll(
+        "<aws.scheduler.execution-id>",
+        "execution-1",
+      );
+      expect(input).not.toContain("<aws.");
+      expect(envelopeOf(queue).parse(JSON.parse(input))).toMatchObject({
+        id: "execution-1",
+        occurredAt: "2025-11-24T09:00:00Z",
+      });
+    },
+  );
 
   it("take expression and state from the adopter's config", () => {
     const byName = new Map(stack.of("AWS::Scheduler::Schedule", shape).map((one) => [one.Name, one]));
@@ -440,6 +508,16 @@ describe("state and secrets", () => {
       .flatMap(({ Environment }) => Object.keys(Environment.Variables));
     expect(names.filter((name) => /KEY|TOKEN|PASSWORD|SECRET(?!_ID$)/.test(name))).toEqual([]);
   });
+});
+
+it("gives every Standard workflow a deadline, which comes before its machine gives up", () => {
+  for (const [name, { type, deadlineMinutes = 0 }] of entriesOf(stack.station.workflows)) {
+    if (type === "EXPRESS") continue;
+    const definition = readFileSync(join(import.meta.dirname, `../../statemachines/${name}.asl.json`), "utf8");
+    const { TimeoutSeconds } = z.object({ TimeoutSeconds: z.int() }).parse(JSON.parse(definition));
+    expect(deadlineMinutes, name).toBeGreaterThan(0);
+    expect(deadlineMinutes * 60, name).toBeLessThan(TimeoutSeconds);
+  }
 });
 
 it("deploys every flag of the registry at once, on where the config says so and else off", () => {
@@ -480,6 +558,33 @@ describe("alarms", () => {
       Dimensions: expect.toSatisfy(isOfEveryMetric),
       Threshold: 1,
     });
+  });
+
+  it("ring when callers get errors, and when a schedule could not do its work", () => {
+    expect(alarmNamed("test-flux-api-errors")).toMatchObject({
+      AlarmActions: [topicArn],
+      Namespace: "AWS/ApiGateway",
+      MetricName: "5xx",
+      Threshold: 5,
+    });
+    const group = [{ Name: "ScheduleGroup", Value: "test-flux-schedules" }];
+    const ofSchedules = { AlarmActions: [topicArn], Namespace: "AWS/Scheduler", Dimensions: group };
+    expect(alarmNamed("test-flux-schedule-target-errors")).toMatchObject({
+      ...ofSchedules,
+      MetricName: "TargetErrorCount",
+    });
+    expect(alarmNamed("test-flux-schedule-dropped")).toMatchObject({
+      ...ofSchedules,
+      MetricName: "InvocationDroppedCount",
+      Threshold: 1,
+    });
+    const schedules = stack.of("AWS::Scheduler::Schedule", z.object({ GroupName: z.string() }));
+    expect(new Set(schedules.map(({ GroupName }) => GroupName))).toEqual(new Set(["test-flux-schedules"]));
+  });
+
+  it("say each who is harmed", () => {
+    const texts = stack.of("AWS::CloudWatch::Alarm", z.object({ AlarmDescription: z.string().min(20) }));
+    expect(texts.length).toBe(stack.countByType()["AWS::CloudWatch::Alarm"]);
   });
 
   it.each(entriesOf(workflows))("ring when a run of %s fails or never ends", (name, { errorImpact }) => {

@@ -96,8 +96,35 @@ export const alarmShape = z.object({
   AlarmName: z.string(),
   AlarmDescription: z.string(),
   AlarmActions: z.array(z.string()),
-  Namespace: z.string(),
-  MetricName: z.string(),
-  Dimensions: z.array(z.object({ Name: z.string(), Value: z.string() })),
+  /** These three are missing of an alarm on an expression. */
+  Namespace: z.string().optional(),
+  MetricName: z.string().optional(),
+  Dimensions: z.array(z.object({ Name: z.string(), Value: z.string() })).optional(),
   Threshold: z.number(),
+});
+
+/** An alarm on an expression over metrics. */
+export const computedAlarmShape = z.object({
+  AlarmName: z.string(),
+  AlarmDescription: z.string(),
+  AlarmActions: z.array(z.string()),
+  EvaluationPeriods: z.int(),
+  Threshold: z.number(),
+  Metrics: z
+    .array(
+      z.object({
+        Id: z.string(),
+        Expression: z.string().optional(),
+        MetricStat: z
+          .object({
+            Metric: z.object({
+              Namespace: z.string(),
+              MetricName: z.string(),
+              Dimensions: z.array(z.object({ Name: z.string(), Value: z.string() })),
+            }),
+          })
+          .optional(),
+      }),
+    )
+    .default([]),
 });

@@ -235,6 +235,41 @@ describe("a Standard execution", () => {
     offsetMs = DAY_MS;
     expect((await untilEnded(client, executionArn)).status).toBe("SUCCEEDED");
   });
+
+  it("tells when it goes on as long as it only waits, and is timed out by the station's clock where that comes first", async () => {
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    const definition = {
+      TimeoutSeconds: 3600,
+      StartAt: "Ask",
+      States: {
+        Ask: { Type: "Task", Resource: functionArn("work"), Next: "Rest" },
+        Rest: { Type: "Wait", TimestampPath: "$.until", Next: "Ask Again" },
+        "Ask Again": { Type: "Task", Resource: functionArn("work"), Next: "Rest Too Long" },
+        "Rest Too Long": { Type: "Wait", TimestampPath: "$.until", End: true },
+      },
+    };
+    let nowMs = Date.parse("2026-03-02T09:00:00Z");
+    const until = (minutes: number) => new Date(Date.parse("2026-03-02T09:00:00Z") + minutes * 60_000);
+    const answers = [promise, { until: until(90).toISOString() }];
+    const { client, station: running } = await station(
+      [machine("weekly", "STANDARD", definition)],
+      { work: () => answers.shift() },
+      { now: () => nowMs, timeScale: 1 },
+    );
+    const { executionArn } = await start(client, "one");
+    await vi.waitFor(async () => expect(await typesOf(client, executionArn)).toContain("LambdaFunctionStarted"));
+    expect(running.waitsUntilMs()).toEqual([]);
+    resolve({ until: until(30).toISOString() });
+    await vi.waitFor(() => expect(running.waitsUntilMs()).toEqual([until(30).getTime()]));
+    expect(running.executionsRunning()).toBe(1);
+    nowMs = until(30).getTime();
+    // The next wait would end after the machine's hour.
+    await vi.waitFor(() => expect(running.waitsUntilMs()).toEqual([until(60).getTime()]));
+    nowMs = until(60).getTime();
+    expect((await untilEnded(client, executionArn)).status).toBe("TIMED_OUT");
+    expect((await typesOf(client, executionArn)).at(-1)).toBe("ExecutionTimedOut");
+    expect(running.waitsUntilMs()).toEqual([]);
+  });
 });
 
 describe("execution names", () => {

@@ -1,6 +1,8 @@
 import validate from "asl-validator";
 import { beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { longestRunMs as longestDigestMs } from "../../lambdas/tasks/digest/sit-out.ts";
+import { longestRunMs as longestSequenceMs } from "../../lambdas/tasks/sequence/parts.ts";
 import { queues } from "../../registry/queues.ts";
 import { type WorkflowName, workflows } from "../../registry/workflows.ts";
 import { synthesisTimeoutMs } from "./path-suite.ts";
@@ -80,4 +82,12 @@ describe.each(names)("%s", (name) => {
 it("a segment run ends before its worker does, and a worker before its message shows up again", () => {
   const { workerTimeoutSeconds } = queues["segment-sync"];
   expect(machineOf("segment-sync").timeoutSeconds).toBeLessThan(workerTimeoutSeconds);
+});
+
+it.each([
+  ["digest", longestDigestMs],
+  ["sequence", longestSequenceMs],
+])("a %s run gives up waiting before its machine's time is over, and in time to report it", (name, longestRunMs) => {
+  const timeoutMs = (machineOf(name).timeoutSeconds ?? 0) * 1000;
+  expect(timeoutMs - longestRunMs).toBeGreaterThanOrEqual(20 * 60_000);
 });

@@ -23,6 +23,8 @@ export interface TaskCall {
   input: Record<string, unknown>;
   /** What the task was told of the run's own input. */
   runInput: unknown;
+  /** What the task was told of when the run began; a task that cannot wait is not told. */
+  startedAt: string | undefined;
 }
 
 export interface MachineRun {
@@ -53,6 +55,7 @@ const taskEvent = z.strictObject({
   execution: z.string(),
   input: z.record(z.string(), z.unknown()),
   runInput: z.unknown(),
+  startedAt: z.iso.datetime().optional(),
 });
 
 /** Starts the service with one synthesized machine; Retry delays are a thousand times shorter. */
@@ -75,8 +78,8 @@ export async function startMachineRunner({ workflow, definition }: SynthesizedMa
       const name = `run-${runs}`;
       const calls: Omit<TaskCall, "state">[] = [];
       const played = new Map<string, number>();
-      players.set(name, ({ task, input: taskInput, runInput }) => {
-        calls.push({ task, input: taskInput, runInput });
+      players.set(name, ({ task, input: taskInput, runInput, startedAt }) => {
+        calls.push({ task, input: taskInput, runInput, startedAt });
         if (failCall?.number === calls.length - 1) throw failCall.error;
         const times = played.get(task) ?? 0;
         played.set(task, times + 1);

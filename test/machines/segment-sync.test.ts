@@ -2,7 +2,12 @@ import { expect } from "vitest";
 import { named } from "../local/step-functions-setup.ts";
 import { describePaths, type Path } from "./path-suite.ts";
 
-const input = { subscriptionId: "5f0c7c2e-9d1b-4a57-8f5e-7a3f0f3b0a11", correlationId: "c", messageId: "m" };
+const input = {
+  subscriptionId: "5f0c7c2e-9d1b-4a57-8f5e-7a3f0f3b0a11",
+  correlationId: "c",
+  messageId: "m",
+  firstSeenAt: "2026-11-26T06:00:00.000Z",
+};
 const change = {
   subscriptionId: input.subscriptionId,
   contactId: "contact-1",
@@ -20,6 +25,14 @@ const toApply = ["Read Contact", "Is There A Change", "Apply Change"];
 const gone = named("ProviderUnavailable", "no answer");
 const refused = named("PermanentFailure", "no");
 
+const unread = (error: string, attempts: number): Path => ({
+  title: `a contact that ${error} keeps from being read is left for recovery`,
+  input,
+  script: { ...works, "read-contact": named(error) },
+  states: ["Read Contact", "Recover Later", "Left For Recovery"],
+  calls: { "Read Contact": attempts },
+  check: ({ calls }) => expect(calls.at(-1)?.input).toMatchObject(input),
+});
 const leftFor = (error: string, attempts: number): Path => ({
   title: `a change that ends in ${error} is left for recovery after ${attempts === 1 ? "one attempt" : `${attempts} attempts`}`,
   input,
@@ -46,13 +59,16 @@ const paths: Path[] = [
     states: ["Read Contact", "Is There A Change", "Nothing To Change"],
   },
   {
-    title: "a contact that cannot be read fails after three attempts",
+    title: "a contact that cannot be read for another reason fails",
     input,
-    script: { "read-contact": gone },
+    script: { "read-contact": refused },
     states: ["Read Contact", "Segment Sync Failed"],
-    calls: { "Read Contact": 3 },
     failsWith: "SegmentSyncFailed",
   },
+  unread("ProviderUnavailable", 3),
+  unread("RateLimited", 3),
+  unread("QuotaExceeded", 1),
+  unread("Deferred", 1),
   leftFor("ProviderUnavailable", 3),
   leftFor("RateLimited", 3),
   leftFor("QuotaExceeded", 1),

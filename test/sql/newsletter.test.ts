@@ -276,4 +276,11 @@ it("counts and lists exactly those who may get mail", async () => {
     after = rows.at(-1)?.subscription_id ?? after;
   }
   expect(found.sort()).toEqual(["one@list.example.com", "three@list.example.com", "two@list.example.com"]);
+
+  // Of a batch that was fixed when all of them were on the list.
+  const all: { id: string; email: string }[] = await db.query("select id, email from public.newsletter_subscriptions");
+  const kept = await db.call<string[]>("keep_digest_recipients", { p_subscription_ids: all.map(({ id }) => id) });
+  const emailOf = new Map(all.map(({ id, email }) => [id, email]));
+  expect(kept.map((id) => emailOf.get(id)).sort()).toEqual(found);
+  expect(await db.call("keep_digest_recipients", { p_subscription_ids: [left.subscription_id] })).toEqual([]);
 });

@@ -101,6 +101,19 @@ describe("claiming", () => {
     expect(winner).toEqual([first.map((row) => ({ ...row, first_claim: false }))]);
   });
 
+  it("judges what is due by the run's time and a lease by the clock", async () => {
+    await enrol("a");
+    const at3 = (p_owner: string, p_clock: string, p_now = at(3)) =>
+      db.rows<Claimed>("claim_due_sequence_emails", { p_now, p_limit: 100, p_lease_seconds: 300, p_owner, p_clock });
+    const [first] = await at3("run", at(9));
+    expect(first?.email).toBe("a@example.com");
+    expect(await at3("later", at(9, 299), at(30))).toEqual([]);
+    // A run that waits renews its lease.
+    await at3("run", at(9, 200));
+    expect(await at3("later", at(9, 300))).toEqual([]);
+    expect(await at3("later", at(9, 500))).toMatchObject([{ batch_id: first?.batch_id, first_claim: false }]);
+  });
+
   it("gives a run its own unfinished batch again at once, unless it asks for others only", async () => {
     await enrol("a", "b", "c");
     const first = await claim(at(3), 2, "run");

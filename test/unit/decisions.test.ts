@@ -34,10 +34,14 @@ describe("the pause after a failed attempt", () => {
   });
 
   test("a deferral lasts until its time is there, rounded up, within 1 to 900 seconds", () => {
-    expect([10_001, 11_000, 10_000, 9_000, 5_000_000].map((untilMs) => deferralSeconds(untilMs, 10_000))).toEqual([
+    expect([10_001, 11_000, 10_000, 9_000, 5_000_000].map((untilMs) => deferralSeconds(untilMs, 10_000, 0))).toEqual([
       1, 1, 1, 1, 900,
     ]);
-    expect(deferralSeconds(12_001, 10_000)).toBe(3);
+    expect(deferralSeconds(12_001, 10_000, 0)).toBe(3);
+  });
+
+  test("a long deferral is spread by up to a fifth, a short one is not", () => {
+    expect([1000, 4000, 15_000, 300_000].map((untilMs) => deferralSeconds(untilMs, 0, 0.999))).toEqual([1, 4, 17, 359]);
   });
 });
 

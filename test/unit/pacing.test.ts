@@ -1,245 +1,187 @@
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { Deferred } from "../../lambdas/core/outcome.ts";
-import { afterOverrun, decidePacing, firstJitterMs, type PacerState } from "../../lambdas/core/pacing.ts";
-import { createPacer, type Pacer } from "../../lambdas/runtime/pacer.ts";
-import { createRateWindow } from "../../local/vendors/resend/limits.ts";
-import { createSeededRandom } from "../../local/vendors/seeded-random.ts";
-import { brokenTable, createClock, startState } from "./state.ts";
+import { describe, expect, test } from "vitest";
+import {
+  afterAnswer,
+  afterOverrun,
+  begunLate,
+  decidePacing,
+  firstJitterMs,
+  firstState,
+  lastLeaveMs,
+  leastJitterMs,
+  mayStillLeave,
+  type PacerDecision,
+  type PacerState,
+} from "../../lambdas/core/pacing.ts";
 
 const start = Date.parse("2026-03-02T09:00:00Z");
 
-/** Callers without end of work that share one state; when their calls arrive at the provider. */
-function simulate({
-  callers,
-  limit,
-  seconds,
-  seed,
-  jitterMs = 20,
-  networkMs = 20,
-}: {
-  callers: number;
-  limit: number;
-  seconds: number;
-  seed: number;
-  jitterMs?: number;
-  networkMs?: number;
-}): number[] {
-  const random = createSeededRandom(seed);
-  const wakesAt = Array.from({ length: callers }, () => start + random() * 1000);
-  const arrivals: number[] = [];
-  let state: PacerState = { windowStartMs: 0, used: 0, limit, pausedUntilMs: 0, jitterMs };
-  for (;;) {
-    const nowMs = Math.min(...wakesAt);
-    if (nowMs >= start + seconds * 1000) return arrivals.sort((left, right) => left - right);
-    const caller = wakesAt.indexOf(nowMs);
-    const decision = decidePacing(state, { wanted: 1 + Math.floor(random() * limit), nowMs });
-    if (decision.kind === "grant") {
-      // A pretended jitter stays as it is.
-      state = { ...decision.state, jitterMs };
-      for (let call = 0; call < decision.granted; call += 1) arrivals.push(nowMs + random() * networkMs);
-      // Some come back at once, some after a while: windows are opened and filled at all times.
-      wakesAt[caller] = nowMs + (random() < 0.5 ? 0.01 : random() * 400);
-    } else {
-      wakesAt[caller] = decision.untilMs + random() * 2;
-    }
-  }
-}
-
-/** Calls beyond the provider's anchored window of one second; the stand-in's own rule judges. */
-function overruns(arrivals: number[], limit: number): number {
-  let at = 0;
-  const provider = createRateWindow(
-    () => at,
-    () => limit,
-  );
-  return arrivals.filter((arrival) => {
-    at = arrival;
-    return !provider.take().allowed;
-  }).length;
-}
-
-describe("eight callers with up to 20 ms of network jitter", () => {
-  test.each([2, 5, 10, 100])("never overrun a limit of %i per second, and use at least 97 percent of it", (limit) => {
-    const seconds = 600;
-    for (let seed = 1; seed <= 5; seed += 1) {
-      const arrivals = simulate({ callers: 8, limit, seconds, seed });
-      expect(overruns(arrivals, limit), `seed ${seed}`).toBe(0);
-      expect(arrivals.length / (limit * seconds), `seed ${seed}`).toBeGreaterThanOrEqual(0.97);
-    }
-  });
-
-  test("spread their calls after an overrun, and come closer again window by window", () => {
-    const calm: PacerState = { windowStartMs: start, used: 3, limit: 10, pausedUntilMs: 0, jitterMs: 20 };
-    let state = afterOverrun(afterOverrun(calm));
-    expect(state.jitterMs).toBe(80);
-    expect(decidePacing(state, { wanted: 1, nowMs: start + 1050 })).toMatchObject({
-      kind: "wait",
-      untilMs: start + 1080,
-    });
-    for (let window = 1; window <= 200; window += 1) {
-      const decision = decidePacing(state, { wanted: 1, nowMs: start + window * 2000 });
-      if (decision.kind === "grant") state = decision.state;
-    }
-    expect(state.jitterMs).toBe(20);
-  });
-
-  test("would overrun it if the window were the provider's second and no longer", () => {
-    expect(overruns(simulate({ callers: 8, limit: 10, seconds: 600, seed: 1, jitterMs: 0 }), 10)).toBeGreaterThan(50);
-  });
+/** In the middle of a window of which four calls are used. */
+const state: PacerState = {
+  ...firstState(10),
+  window: 7,
+  windowStartMs: start,
+  windowEndMs: start + 1000 + leastJitterMs,
+  used: 4,
+  jitterMs: leastJitterMs,
+  bulkServedMs: start,
+};
+const bulk = (count: number) => ({ urgent: [], bulk: count });
+const urgent = (...marks: (number | undefined)[]) => ({
+  urgent: marks.map((markedIn) => (markedIn === undefined ? {} : { markedIn })),
+  bulk: 0,
 });
 
-describe("a decision", () => {
-  const state: PacerState = { windowStartMs: start, used: 4, limit: 10, pausedUntilMs: 0, jitterMs: 20 };
-  const options = { nowMs: start + 500 };
+/** How many calls a decision lets go, 0 for none. */
+const granted = (decision: PacerDecision): number => (decision.kind === "grant" ? decision.calls.length : 0);
+/** The state a decision stores. */
+function stored(decision: PacerDecision): PacerState {
+  if (decision.kind === "wait") throw new Error(`it waits until ${decision.untilMs - start}`);
+  return decision.state;
+}
 
+describe("a decision", () => {
   test("grants what is left of the window, however much is wanted", () => {
-    expect(decidePacing(state, { ...options, wanted: 3 })).toMatchObject({ granted: 3, state: { used: 7 } });
-    expect(decidePacing(state, { ...options, wanted: 50 })).toMatchObject({ granted: 6, state: { used: 10 } });
-    expect(decidePacing({ ...state, used: 10 }, { ...options, wanted: 1 })).toEqual({
+    const nowMs = start + 500;
+    expect(decidePacing(state, { wanted: bulk(3), nowMs })).toMatchObject({ kind: "grant", state: { used: 7 } });
+    expect(granted(decidePacing(state, { wanted: bulk(50), nowMs }))).toBe(6);
+    expect(decidePacing({ ...state, used: 10 }, { wanted: bulk(1), nowMs })).toMatchObject({
       kind: "wait",
-      untilMs: start + 1020,
       reason: "window",
     });
   });
 
+  test("reserves the next window shortly before it begins, and its calls leave no earlier", () => {
+    const full = { ...state, used: 10 };
+    const decision = decidePacing(full, { wanted: bulk(1), nowMs: full.windowEndMs - 20 });
+    if (decision.kind !== "grant") throw new Error(decision.kind);
+    expect(decision.state).toMatchObject({ window: 8, windowStartMs: full.windowEndMs, used: 1 });
+    expect(decision.calls[0]?.leaveMs).toBe(full.windowEndMs);
+    expect(decidePacing(full, { wanted: bulk(1), nowMs: full.windowEndMs - 100 }).kind).toBe("wait");
+  });
+
   test("grants nothing at the end of a window, where a late call could open the provider's next one early", () => {
-    const at = (nowMs: number) => decidePacing(state, { ...options, wanted: 1, nowMs }).kind;
-    expect([at(start + 979), at(start + 980), at(start + 1019), at(start + 1020)]).toEqual([
-      "grant",
-      "wait",
-      "wait",
-      "grant",
-    ]);
+    for (const nowMs of [lastLeaveMs(state), lastLeaveMs(state) - 1])
+      expect(decidePacing(state, { wanted: bulk(1), nowMs }).kind).toBe("wait");
+  });
+
+  test("lets half of a window's bulk calls leave at once and the others one after the other", () => {
+    const decision = decidePacing(state, { wanted: bulk(10), nowMs: state.windowEndMs + 1 });
+    if (decision.kind !== "grant") throw new Error(decision.kind);
+    const leaves = decision.calls.map(({ leaveMs }) => leaveMs - decision.state.windowStartMs);
+    expect(leaves.slice(0, 5)).toEqual([0, 0, 0, 0, 0]);
+    for (const [index, leave] of leaves.slice(5).entries()) expect(leave).toBeGreaterThan(leaves[index + 4] ?? -1);
+    expect(decision.state.windowStartMs + (leaves.at(-1) ?? 0)).toBeLessThan(lastLeaveMs(decision.state));
   });
 
   test("waits out a pause even when the window is empty", () => {
     const paused = { ...state, pausedUntilMs: start + 60_000 };
-    expect(decidePacing(paused, { wanted: 1, nowMs: start + 59_999 })).toEqual({
+    expect(decidePacing(paused, { wanted: bulk(1), nowMs: start + 59_999 })).toEqual({
       kind: "wait",
       untilMs: start + 60_000,
       reason: "pause",
     });
-    expect(decidePacing(paused, { wanted: 1, nowMs: start + 60_000 }).kind).toBe("grant");
+    expect(decidePacing(paused, { wanted: bulk(1), nowMs: start + 60_000 }).kind).toBe("grant");
   });
 
   test("lets at least one call a second through, whatever limit was learned", () => {
-    expect(decidePacing({ ...state, limit: 0.2 }, { wanted: 5, nowMs: start + 5000 })).toMatchObject({
-      granted: 1,
-    });
+    expect(granted(decidePacing({ ...state, limit: 0.2 }, { wanted: bulk(5), nowMs: start + 5000 }))).toBe(1);
   });
 
-  test("a lowered limit grants nothing more in a window that used more already", () => {
-    expect(decidePacing({ ...state, used: 8, limit: 5 }, { ...options, wanted: 1 }).kind).toBe("wait");
+  test("is not held up by a window that a wrong clock opened far ahead", () => {
+    const ahead = { ...state, windowStartMs: start + 60_000, windowEndMs: start + 61_000 };
+    expect(granted(decidePacing(ahead, { wanted: bulk(1), nowMs: start }))).toBe(1);
   });
 });
 
-describe("the pacer, over a real table", () => {
-  let state: Awaited<ReturnType<typeof startState>>;
-  beforeAll(async () => {
-    vi.stubEnv("POWERTOOLS_LOG_LEVEL", "SILENT");
-    state = await startState();
-  });
-  afterAll(async () => {
-    await state.close();
-  });
-  const pacerOf = (provider: string, now: () => number, callsPerSecond = 5, maximumWaitMs?: number): Pacer =>
-    createPacer({ provider, table: state.open(now), callsPerSecond, now, ...(maximumWaitMs ? { maximumWaitMs } : {}) });
+describe("urgent calls", () => {
+  const full = { ...state, used: 10 };
 
-  test("shared by several functions, gives each window's calls once", async () => {
-    const grantedMs: number[] = [];
-    const functions = Array.from({ length: 4 }, () => pacerOf("shared", Date.now, 5));
-    await Promise.all(
-      functions.flatMap((pacer) =>
-        Array.from({ length: 4 }, async () => {
-          await pacer.acquire("bulk");
-          grantedMs.push(Date.now());
-        }),
-      ),
-    );
-    // Sixteen calls at five a second take four windows.
-    const [first = 0, ...rest] = grantedMs.sort((left, right) => left - right);
-    const windows = [first, ...rest].map((atMs) => Math.round((atMs - first) / 1020));
-    expect((rest.at(-1) ?? 0) - first).toBeGreaterThanOrEqual(3_000);
-    expect(
-      Math.max(...[0, 1, 2, 3].map((window) => windows.filter((each) => each === window).length)),
-    ).toBeLessThanOrEqual(5);
+  test("leave a mark in a full window, and as many calls of the next one are kept for them", () => {
+    const marked = decidePacing(full, { wanted: urgent(undefined, undefined), nowMs: start + 500 });
+    expect(marked).toMatchObject({ kind: "mark", state: { urgentWaiting: 2 } });
+    const next = full.windowEndMs - 10;
+    const forBulk = decidePacing(stored(marked), { wanted: bulk(50), nowMs: next });
+    expect(granted(forBulk)).toBe(8);
+    const forUrgent = decidePacing(stored(forBulk), { wanted: urgent(7, 7), nowMs: next + 5 });
+    expect(granted(forUrgent)).toBe(2);
+    expect(stored(forUrgent)).toMatchObject({ used: 10, urgentKept: 0 });
   });
 
-  test("counts a window from when its calls can leave, if the table was slow to take the reservation", async () => {
-    const clock = createClock();
-    const table = state.open(clock.now);
-    const slowTable = {
-      ...table,
-      put: async (...args: Parameters<typeof table.put>) => {
-        clock.advance(200);
-        return table.put(...args);
-      },
-    };
-    await createPacer({ provider: "slow", table: slowTable, callsPerSecond: 5, now: clock.now }).acquire("bulk");
-    expect(await table.get({ pk: "pacer", sk: "slow" })).toMatchObject({ windowStartMs: start + 200, used: 1 });
+  test("mark a window once", () => {
+    const marked = stored(decidePacing(full, { wanted: urgent(undefined), nowMs: start + 500 }));
+    expect(decidePacing(marked, { wanted: urgent(7), nowMs: start + 600 }).kind).toBe("wait");
   });
 
-  test("lets an urgent call pass the bulk calls of the same function", async () => {
-    const pacer = pacerOf("urgent", Date.now, 1);
-    const order: string[] = [];
-    await pacer.acquire("bulk");
-    await Promise.all([
-      pacer.acquire("bulk").then(() => order.push("bulk")),
-      pacer.acquire("urgent").then(() => order.push("urgent")),
-    ]);
-    expect(order).toEqual(["urgent", "bulk"]);
+  test("whose function died cost the calls of one window, no more", () => {
+    const marked = stored(decidePacing(full, { wanted: urgent(undefined), nowMs: start + 500 }));
+    const first = decidePacing(marked, { wanted: bulk(50), nowMs: marked.windowEndMs });
+    expect(granted(first)).toBe(9);
+    expect(granted(decidePacing(stored(first), { wanted: bulk(50), nowMs: stored(first).windowEndMs }))).toBe(10);
   });
 
-  test("learns the limit for all functions", async () => {
-    const clock = createClock();
-    const [one, other] = [pacerOf("learning", clock.now, 1), pacerOf("learning", clock.now, 1)];
-    await one.acquire("bulk");
-    await other.learn(10);
-    clock.advance(1000 + firstJitterMs);
-    // Ten at the same instant of a clock that stands: with the first limit the second would wait for ever.
-    await Promise.all(Array.from({ length: 10 }, () => one.acquire("bulk")));
-    const item = await state.open(clock.now).get({ pk: "pacer", sk: "learning" });
-    expect(item).toMatchObject({ limit: 10, used: 10 });
+  test("without end do not keep bulk calls out for ever", () => {
+    let now: PacerState = state;
+    let nowMs = start;
+    let served = 0;
+    for (let window = 0; window < 20; window += 1) {
+      nowMs = now.windowEndMs;
+      // More urgent calls than the window has room for, and then a bulk caller's try.
+      now = stored(decidePacing(now, { wanted: urgent(...Array(30).fill(now.window)), nowMs }));
+      const marks = decidePacing(now, { wanted: urgent(...Array(30).fill(undefined)), nowMs: nowMs + 50 });
+      if (marks.kind !== "wait") now = marks.state;
+      const forBulk = decidePacing(now, { wanted: bulk(1), nowMs: nowMs + 100 });
+      served += granted(forBulk);
+      if (forBulk.kind !== "wait") now = forBulk.state;
+    }
+    expect(served).toBeGreaterThanOrEqual(2);
+    expect(served).toBeLessThanOrEqual(5);
+  });
+});
+
+describe("a call that was reserved", () => {
+  const call = { window: 7, number: 6, nowMs: start + 300 };
+
+  test("leaves unless a pause or a lower limit overtook it", () => {
+    expect(mayStillLeave(state, call)).toBe(true);
+    expect(mayStillLeave({ ...state, limit: 5 }, call)).toBe(false);
+    expect(mayStillLeave({ ...state, pausedUntilMs: start + 1000 }, call)).toBe(false);
+    expect(mayStillLeave({ ...state, window: 8 }, call)).toBe(false);
   });
 
-  test("defers at once what a pause keeps longer than a function can wait, and keeps the longest pause", async () => {
-    const clock = createClock();
-    const [one, other] = [pacerOf("paused", clock.now), pacerOf("paused", clock.now)];
-    await one.pause(start + 60_000, "announced");
-    await one.pause(start + 30_000, "announced");
-    const refused = await other.acquire("urgent").catch((error: unknown) => error);
-    expect(refused).toBeInstanceOf(Deferred);
-    expect(refused).toMatchObject({ untilMs: start + 60_000 });
-    clock.advance(60_000);
-    await other.acquire("urgent");
+  test("and left late begins the window later for the provider", () => {
+    expect(begunLate(state, 70).windowEndMs).toBe(start + 1070);
+    expect(begunLate(state, 5).windowEndMs).toBe(state.windowEndMs);
+  });
+});
+
+describe("what the provider's answers teach", () => {
+  test("a lower limit at once; a higher one not from an answer that was overtaken", () => {
+    const lowered = afterAnswer(state, 5, start);
+    expect(lowered).toMatchObject({ limit: 5, loweredMs: start });
+    expect(afterAnswer(lowered ?? state, 10, start + 500)).toBeUndefined();
+    expect(afterAnswer(lowered ?? state, 10, start + 1500)).toMatchObject({ limit: 10 });
+    expect(afterAnswer(state, 10, start)).toBeUndefined();
   });
 
-  test("keeps a pause that several functions ask for at once", async () => {
-    const clock = createClock();
-    const functions = Array.from({ length: 4 }, () => pacerOf("rush", clock.now));
-    await Promise.all(functions.map((pacer, index) => pacer.pause(start + (index + 1) * 60_000, "announced")));
-    const item = await state.open(clock.now).get({ pk: "pacer", sk: "rush" });
-    expect(item).toMatchObject({ pausedUntilMs: start + 240_000 });
+  test("an overrun spreads the calls, once for all of a window's refusals, and they come closer again", () => {
+    let now = afterOverrun(state, start + 100);
+    expect(now.jitterMs).toBe(leastJitterMs * 2);
+    expect(afterOverrun(now, start + 200).jitterMs).toBe(leastJitterMs * 2);
+    for (let window = 0; window < 200; window += 1)
+      now = stored(decidePacing(now, { wanted: bulk(1), nowMs: now.windowEndMs }));
+    expect(now.jitterMs).toBe(leastJitterMs);
   });
 
-  test("that cannot reach its table refuses calls, but hides neither an answer nor a refusal of the provider", async () => {
-    const pacer = createPacer({ provider: "p", table: brokenTable, callsPerSecond: 1, now: Date.now });
-    await expect(pacer.acquire("bulk")).rejects.toThrow("throttled");
-    await expect(pacer.learn(10)).resolves.toBeUndefined();
-    await expect(pacer.pause(start, "announced")).resolves.toBeUndefined();
+  test("a refusal that a lower limit explains spreads nothing", () => {
+    const lowered = afterAnswer(state, 5, start) ?? state;
+    expect(afterOverrun(lowered, start + 300)).toEqual(lowered);
   });
 
-  test("goes on after an error", async () => {
-    let broken = true;
-    const table = state.open(Date.now);
-    const pacer = createPacer({
-      provider: "mended",
-      table: { ...table, get: (key) => (broken ? brokenTable.get(key) : table.get(key)) },
-      callsPerSecond: 1,
-      now: Date.now,
-    });
-    await expect(pacer.acquire("bulk")).rejects.toThrow("throttled");
-    broken = false;
-    await pacer.acquire("bulk");
+  test("nothing at first: the calls are spread, and come closer within some windows of calm", () => {
+    let now = stored(decidePacing(firstState(10), { wanted: bulk(1), nowMs: start }));
+    expect(now.jitterMs).toBe(firstJitterMs);
+    for (let window = 0; window < 8; window += 1)
+      now = stored(decidePacing(now, { wanted: bulk(1), nowMs: now.windowEndMs }));
+    expect(now.jitterMs).toBe(leastJitterMs);
   });
 });

@@ -2,8 +2,9 @@ import { createServer, type RequestListener } from "node:http";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { InvalidInput, PermanentFailure } from "../../lambdas/core/outcome.ts";
+import { createResend } from "../../lambdas/providers/resend.ts";
 import { createSupabase } from "../../lambdas/providers/supabase.ts";
-import { startResendProvider } from "./resend-provider.ts";
+import { createOpenPacer, startResendProvider } from "./resend-provider.ts";
 import { createClock } from "./state.ts";
 
 const cleanups: (() => unknown)[] = [];
@@ -131,6 +132,15 @@ describe("Resend", () => {
     expect(await failureOf(providerOf({ timeoutMs: 200 }).sendMail(mail("a@example.com"), "k"))).toMatchObject({
       name,
     });
+  });
+
+  test("an error of something in front of Resend, in another shape, is no refusal of the mail", async () => {
+    const baseUrl = await serve((_request, response) => {
+      response.writeHead(502, { "content-type": "application/json" }).end('{"message":"Bad gateway"}');
+    });
+    const { pacer } = createOpenPacer();
+    const resend = createResend({ apiKey: "re_unit", baseUrl, timeoutMs: 1000, pacer, now: Date.now });
+    expect(await failureOf(resend.sendMail(mail("a@example.com"), "k"))).toMatchObject({ name: "ProviderUnavailable" });
   });
 
   test("a key that is not accepted is our fault, an invalid mail is the mail's", async () => {

@@ -3,6 +3,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vite
 import { z } from "zod";
 import { type Envelope, makeEnvelope } from "../../lambdas/core/messages.ts";
 import { Deferred, InvalidInput, PermanentFailure } from "../../lambdas/core/outcome.ts";
+import { ProviderUnavailable } from "../../lambdas/core/provider-failure.ts";
+import { createHolds } from "../../lambdas/runtime/holds.ts";
 import { createMessageSender } from "../../lambdas/runtime/message-sender.ts";
 import { readQueueRecord, recordBatch } from "../../lambdas/runtime/queue-records.ts";
 import type { StateTable } from "../../lambdas/runtime/state-table.ts";
@@ -210,6 +212,47 @@ describe("a message", () => {
     expect(dead?.messageAttributes.reason?.stringValue).toContain("quota");
   });
 
+  test("whose provider is down is sent again, uncounted, as soon as the provider is tried again", async () => {
+    await sendBody("recovery", JSON.stringify(envelope()));
+    const down = new ProviderUnavailable("Resend is down", { restUntilMs: Date.now() + 900 });
+    const { failed } = await work("segment-recovery", () => Promise.reject(down));
+    expect(failed).toEqual([]);
+    const [again] = await receive("recovery");
+    expect(again?.attributes.ApproximateReceiveCount).toBe("1");
+  });
+
+  test("whose provider failed just this once is counted", async () => {
+    await sendBody("recovery", JSON.stringify(envelope()));
+    const { failed } = await work("segment-recovery", () => Promise.reject(new ProviderUnavailable("500")));
+    expect(failed).toHaveLength(1);
+  });
+
+  test("that failed for more than a day is dead-lettered: it may be why its provider seems to be down", async () => {
+    const firstSeenAt = new Date(Date.now() - 86_400_000 - 1000).toISOString();
+    await sendBody("recovery", JSON.stringify(envelope({ firstSeenAt })));
+    const down = new ProviderUnavailable("Resend is down", { restUntilMs: Date.now() + 900 });
+    await work("segment-recovery", () => Promise.reject(down));
+    const [dead] = await receive("recovery-dlq");
+    expect(dead?.messageAttributes.reason?.stringValue).toContain("Resend is down");
+  });
+
+  test("that has to wait for longer than SQS delays holds up its queue, for a day at most", async () => {
+    const holds = createHolds({ table, now: Date.now });
+    const heldAfter = async (untilMs: number) => {
+      await sendBody("recovery", JSON.stringify(envelope()));
+      await work("segment-recovery", () => Promise.reject(new Deferred("quota", untilMs)));
+      return (await holds.read("segment-recovery"))?.untilMs;
+    };
+    expect(await heldAfter(Date.now() + 890_000)).toBeUndefined();
+    const soon = Date.now() + 3_600_000;
+    expect(await heldAfter(soon)).toBe(soon);
+    const nextDay = Date.now() + 86_400_000;
+    const heldUntil = await heldAfter(Date.now() + 20 * 86_400_000);
+    expect(heldUntil).toBeGreaterThanOrEqual(nextDay);
+    expect(heldUntil).toBeLessThan(nextDay + 10_000);
+    await holds.lift("segment-recovery");
+  });
+
   test("that can be neither dead-lettered nor sent again stays in its queue", async () => {
     await sendBody("recovery", JSON.stringify(envelope()));
     vi.stubEnv("DEAD_LETTER_URL_SEGMENT_RECOVERY", sqs.queueUrl("no-such-queue"));
@@ -313,11 +356,35 @@ describe("on a FIFO queue", () => {
     expect(await receiveBoth("sync.fifo")).toHaveLength(2);
   });
 
-  test("a wait counts as an attempt, since one message cannot be delayed alone", async () => {
-    await sendBody("sync.fifo", JSON.stringify(about("ada")), "ada");
-    const { failed } = await work("segment-sync", () => Promise.reject(new Deferred("later", Date.now() + 900)));
-    expect(failed).toHaveLength(1);
-    expect((await receive("sync.fifo")).map(({ attributes }) => attributes.ApproximateReceiveCount)).toEqual(["2"]);
+  test("a long wait uses up no attempts, although one message cannot be delayed alone", async () => {
+    const message = about("ada");
+    await sendBody("sync.fifo", JSON.stringify(message), "ada");
+    const attempts: string[] = [];
+    const deferrals: number[] = [];
+    for (let delivery = 0; delivery < 5; delivery += 1) {
+      const records = await receive("sync.fifo");
+      attempts.push(...records.map(({ attributes }) => attributes.ApproximateReceiveCount));
+      deferrals.push(...records.map(({ body }) => JSON.parse(body).deferrals));
+      await work("segment-sync", () => Promise.reject(new Deferred("later", Date.now() + 900)), { records });
+    }
+    expect(attempts).toEqual(["1", "2", "1", "2", "1"]);
+    expect(deferrals).toEqual([0, 0, 1, 1, 2]);
+    expect(await counts("sync-dlq.fifo")).toEqual(nothingLeft);
+  });
+
+  test("a message that waits is hidden until then, and what comes after it is not tried before", async () => {
+    const handled: string[] = [];
+    const { failed } = await work(
+      "segment-sync",
+      async ({ businessKey }) => {
+        handled.push(businessKey);
+        throw new Deferred("later", Date.now() + 60_000);
+      },
+      { records: (await receiveTogether()).slice(0, 2) },
+    );
+    expect(handled).toEqual(["ada"]);
+    expect(failed).toHaveLength(2);
+    expect((await readQueueRecord(table, "segment-sync")).errorStreak).toBe(0);
   });
 
   test("an invalid message reaches the FIFO dead-letter queue", async () => {

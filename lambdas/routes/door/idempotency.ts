@@ -7,6 +7,7 @@ import {
 import { DynamoDBPersistenceLayer } from "@aws-lambda-powertools/idempotency/dynamodb";
 import type { APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
 import { tableKeys } from "../../core/names.ts";
+import { patience } from "../../runtime/patience.ts";
 import { Problem } from "./problem.ts";
 
 type Reply = APIGatewayProxyStructuredResultV2;
@@ -26,6 +27,7 @@ const rememberedSeconds = 86_400;
 export function createOnce(tableName: string): Once {
   const persistenceStore = new DynamoDBPersistenceLayer({
     tableName,
+    clientConfig: patience,
     keyAttr: tableKeys.partition,
     sortKeyAttr: tableKeys.sort,
     staticPkValue: "idempotency",

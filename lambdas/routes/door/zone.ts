@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from "aws-lambda";
 import type { RouteName, RouteRecord } from "../../../registry/routes.ts";
-import { InvalidInput, MissingConfiguration } from "../../core/outcome.ts";
+import { Deferred, InvalidInput, MissingConfiguration } from "../../core/outcome.ts";
 import { ProviderMisconfigured, ProviderUnavailable } from "../../core/provider-failure.ts";
 import { entriesOf } from "../../core/record.ts";
 import { lazy } from "../../runtime/lazy.ts";
@@ -82,7 +82,7 @@ async function answer<N extends RouteName>(
       : await carryOut();
     return { ...reply, headers: { ...limits, ...reply.headers } };
   } catch (error) {
-    const problem = problemOf(error);
+    const problem = problemOf(error, parts.credentials.now());
     const reply = problemReply(problem, request.correlationId, problemPage);
     return { ...reply, headers: { ...limits, ...reply.headers } };
   }
@@ -110,18 +110,25 @@ function hashOf(body: Buffer): string {
   return createHash("sha256").update(body).digest("hex");
 }
 
-function problemOf(error: unknown): Problem {
+function problemOf(error: unknown, nowMs: number): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof InvalidInput) return new Problem("invalid-body", error.message);
   log.error("request.failed", error);
   // The message names settings and where they belong, never their values.
   if (error instanceof MissingConfiguration) return new Problem("missing-configuration", error.message);
-  if (error instanceof ProviderUnavailable || error instanceof ProviderMisconfigured)
+  if (error instanceof ProviderUnavailable || error instanceof ProviderMisconfigured || error instanceof Deferred)
     return new Problem("unavailable", "A service that this needs does not answer. Try again in a moment.", {
-      headers: { "retry-after": "5" },
+      headers: { "retry-after": String(retryAfterSeconds(error, nowMs)) },
     });
   return new Problem(
     "internal-error",
     "The request was not carried out. Try again; the correlation id finds it in our logs.",
   );
+}
+
+/** In a moment, unless it is known that it takes longer. */
+function retryAfterSeconds(error: Error, nowMs: number): number {
+  const untilMs = error instanceof Deferred ? error.untilMs : undefined;
+  const restMs = error instanceof ProviderUnavailable ? error.restUntilMs : untilMs;
+  return Math.max(5, Math.ceil(((restMs ?? nowMs) - nowMs) / 1000));
 }

@@ -15,8 +15,9 @@ export const deliverBroadcast =
   (parts: DigestParts): Task =>
   async (input, { execution }) => {
     const { week } = claimedWeek.parse(input);
-    const { claims, resend } = parts;
-    const name = `weekly-digest ${week}`;
+    const { claims, resend, stage } = parts;
+    // Stages may share a Resend team, and must not find each other's.
+    const name = `${stage} weekly-digest ${week}`;
     const claim = await claims.advance(week, execution, {});
     const id = claim.broadcastId ?? (await resend.findBroadcast(name))?.id ?? (await create(parts, week, name));
     await claims.advance(week, execution, { broadcastId: id });

@@ -1,5 +1,5 @@
 import type { workflows } from "../../../registry/workflows.ts";
-import { optionalSecret, publicApiUrl, requiredSecrets, station } from "../../runtime/configuration.ts";
+import { optionalSecret, publicApiUrl, requiredSecrets, stage, station } from "../../runtime/configuration.ts";
 import { createMailLedger } from "../../runtime/mail-ledger.ts";
 import { now, realFlags, realHeartbeat, realResend, realSupabase, realTable } from "../../runtime/real-parts.ts";
 import { reportHeartbeat } from "../../runtime/report-heartbeat.ts";
@@ -13,6 +13,7 @@ import type { DigestParts } from "./parts.ts";
 import { recordDigest } from "./record-digest.ts";
 import { rehearseDigest } from "./rehearse-digest.ts";
 import { releaseWeek } from "./release-week.ts";
+import { sittingOut } from "./sit-out.ts";
 import { useLastGood } from "./use-last-good.ts";
 import { createWeekClaims } from "./week-claim.ts";
 
@@ -23,9 +24,9 @@ export const digestTasks = (parts: DigestParts): Record<DigestTask, Task> => ({
   "fetch-digest": fetchDigest(parts),
   "rehearse-digest": rehearseDigest(parts),
   "use-last-good": useLastGood(parts),
-  "deliver-broadcast": deliverBroadcast(parts),
-  "deliver-batches": deliverBatches(parts),
-  "record-digest": recordDigest(parts),
+  "deliver-broadcast": sittingOut(parts, deliverBroadcast(parts)),
+  "deliver-batches": sittingOut(parts, deliverBatches(parts)),
+  "record-digest": sittingOut(parts, recordDigest(parts)),
   "report-heartbeat": reportHeartbeat(parts),
   "release-week": releaseWeek(parts),
 });
@@ -47,6 +48,7 @@ export const handler = createTaskHandler(async () => {
     settings: { brand, senders, apiUrl: publicApiUrl(), unsubscribeKey },
     audience,
     digest,
+    stage: stage(),
     now,
   });
 });

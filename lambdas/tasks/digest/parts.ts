@@ -24,6 +24,7 @@ export interface DigestParts {
   settings: MailSettings;
   audience: StationConfig["resend"];
   digest: StationConfig["digest"];
+  stage: string;
   now: () => number;
 }
 

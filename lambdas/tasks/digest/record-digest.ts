@@ -9,16 +9,18 @@ export const recordDigest =
   ({ claims, supabase }: DigestParts): Task =>
   async (input, { execution }) => {
     const { week, scheduledTime } = claimedWeek.parse(input);
-    const { mode, sent, failed, parked } = await claims.advance(week, execution, {});
+    const { mode, sent, failed, parked, suppressed } = await claims.advance(week, execution, {});
     const recipients =
-      mode === "batch" ? sent + failed + parked : await supabase.call("get_newsletter_subscriber_count", {}, z.int());
+      mode === "batch"
+        ? sent + failed + parked + suppressed
+        : await supabase.call("get_newsletter_subscriber_count", {}, z.int());
     const run = {
       week,
       status: failed + parked === 0 ? "sent" : "sent_partially",
       mode,
       recipients,
       sent: mode === "batch" ? sent : recipients,
-      suppressed: 0,
+      suppressed,
       failed: failed + parked,
       recorded_at: scheduledTime,
     };

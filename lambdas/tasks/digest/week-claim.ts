@@ -18,12 +18,16 @@ const weekClaim = z.object({
   sent: z.int().default(0),
   failed: z.int().default(0),
   parked: z.int().default(0),
+  /** Left out of a batch because they were blocked or had left by the time it was sent. */
+  suppressed: z.int().default(0),
   broadcastId: z.string().nullable().default(null),
 });
 export type WeekClaim = z.infer<typeof weekClaim>;
 
 /** Longer than a task can run, so that a live run never loses its lease; a dead one is succeeded after this. */
 const leaseMs = 20 * 60_000;
+/** After a wait the machine calls the next task within seconds; a run that was stopped while it waited ends here. */
+const leaseAfterRestMs = 5 * 60_000;
 
 /** Another run took the week over: this one must stop at once. */
 export class LeaseLost extends Error {
@@ -39,6 +43,8 @@ export interface WeekClaims {
   read(week: string): Promise<WeekClaim | undefined>;
   /** Records progress and renews the lease; throws LeaseLost when the week is no longer ours. */
   advance(week: string, owner: string, progress: Partial<WeekClaim>): Promise<WeekClaim>;
+  /** Keeps the week for a run that does nothing until `untilMs`; throws LeaseLost when the week is no longer ours. */
+  rest(week: string, owner: string, untilMs: number): Promise<void>;
 }
 
 export function createWeekClaims({ table, now }: { table: StateTable; now: () => number }): WeekClaims {
@@ -46,6 +52,23 @@ export function createWeekClaims({ table, now }: { table: StateTable; now: () =>
   const read = async (week: string) => {
     const item = await table.get(keyOf(week));
     return item ? weekClaim.parse(item) : undefined;
+  };
+  const change = async (week: string, owner: string, changes: Partial<WeekClaim>): Promise<WeekClaim> => {
+    const fields = Object.keys(changes);
+    const updated = await table.update(
+      keyOf(week),
+      {
+        expression: `SET ${fields.map((field) => `#${field} = :${field}`).join(", ")}`,
+        names: { "#owner": "owner", ...Object.fromEntries(fields.map((field) => [`#${field}`, field])) },
+        values: {
+          ":me": owner,
+          ...Object.fromEntries(Object.entries(changes).map(([field, value]) => [`:${field}`, value])),
+        },
+      },
+      "#owner = :me",
+    );
+    if (!updated) throw new LeaseLost(`The digest of ${week} was taken over by another run; this one stops.`);
+    return weekClaim.parse(updated);
   };
   return {
     read,
@@ -73,23 +96,9 @@ export function createWeekClaims({ table, now }: { table: StateTable; now: () =>
       if (!present) throw new Error(`The claim of ${week} vanished while it was being read; start the digest again.`);
       return { kind: present.state === "sent" ? "already-sent" : "joined", claim: present };
     },
-    async advance(week, owner, progress) {
-      const changes: Record<string, unknown> = { ...progress, leaseUntilMs: now() + leaseMs };
-      const fields = Object.keys(changes);
-      const updated = await table.update(
-        keyOf(week),
-        {
-          expression: `SET ${fields.map((field) => `#${field} = :${field}`).join(", ")}`,
-          names: { "#owner": "owner", ...Object.fromEntries(fields.map((field) => [`#${field}`, field])) },
-          values: {
-            ":me": owner,
-            ...Object.fromEntries(Object.entries(changes).map(([field, value]) => [`:${field}`, value])),
-          },
-        },
-        "#owner = :me",
-      );
-      if (!updated) throw new LeaseLost(`The digest of ${week} was taken over by another run; this one stops.`);
-      return weekClaim.parse(updated);
+    advance: (week, owner, progress) => change(week, owner, { ...progress, leaseUntilMs: now() + leaseMs }),
+    async rest(week, owner, untilMs) {
+      await change(week, owner, { leaseUntilMs: untilMs + leaseAfterRestMs });
     },
   };
 }

@@ -16,7 +16,13 @@ export interface SegmentParts {
   now: () => number;
 }
 
-export const contactInput = z.object({ subscriptionId: z.uuid(), correlationId: z.string(), messageId: z.string() });
+export const contactInput = z.object({
+  subscriptionId: z.uuid(),
+  correlationId: z.string(),
+  messageId: z.string(),
+  /** Absent in runs that an earlier version started. */
+  firstSeenAt: z.iso.datetime().optional(),
+});
 
 /** What is to be done for a contact, as the first task found it. */
 export const contactChange = z.object({

@@ -10,14 +10,20 @@ const pauseSeconds = 60;
 export const recoverLater =
   ({ sender, now }: SegmentParts): Task =>
   async (input) => {
-    const { subscriptionId, correlationId, messageId } = contactInput.parse(input);
+    const { subscriptionId, correlationId, messageId, firstSeenAt } = contactInput.parse(input);
     const about = {
       businessKey: subscriptionId,
       correlationId,
       nowMs: now(),
       idempotency: { scope: "segment-recovery", key: messageId },
     };
-    await sender.send("segment-recovery", makeEnvelope("segment-recovery", { subscriptionId }, about), pauseSeconds);
+    const envelope = makeEnvelope("segment-recovery", { subscriptionId }, about);
+    // The wish is as old as the message that brought it first.
+    await sender.send(
+      "segment-recovery",
+      { ...envelope, firstSeenAt: firstSeenAt ?? envelope.firstSeenAt },
+      pauseSeconds,
+    );
     log.warn("segment.left-for-recovery", { subscriptionId });
     return {};
   };

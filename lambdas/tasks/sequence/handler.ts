@@ -28,5 +28,6 @@ export const handler = createTaskHandler(async () => {
     heartbeat: realHeartbeat(),
     heartbeatId: await optionalSecret("heartbeatSequenceId"),
     settings: { brand, senders, apiUrl: publicApiUrl(), unsubscribeKey },
+    now,
   });
 });

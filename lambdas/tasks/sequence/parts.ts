@@ -15,7 +15,14 @@ export interface SequenceParts {
   heartbeat: HeartbeatProvider;
   heartbeatId: string | undefined;
   settings: MailSettings;
+  now: () => number;
 }
+
+/**
+ * Twenty minutes less than the machine's own limit. What cannot go out by then is the next run's, which comes every six
+ * hours.
+ */
+export const longestRunMs = 5.5 * 3_600_000;
 
 export const runInput = z.object({ scheduledTime: z.iso.datetime({ offset: true }) });
 

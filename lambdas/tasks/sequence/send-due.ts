@@ -1,12 +1,14 @@
 import * as z from "zod";
 import { PermanentFailure } from "../../core/outcome.ts";
+import { restOf } from "../../core/waiting.ts";
 import { onboardingTemplateOfStep } from "../../emails/render.ts";
-import { log } from "../../runtime/logger.ts";
+import { describeError, log } from "../../runtime/logger.ts";
 import { signal } from "../../runtime/metrics.ts";
+import { takeNap } from "../../runtime/nap.ts";
 import { newsletterMail } from "../../runtime/newsletter-mail.ts";
 import { sendBatch } from "../../runtime/send-batch.ts";
-import type { Task } from "../../runtime/task.ts";
-import { runInput, type SequenceParts, type Totals, totals } from "./parts.ts";
+import type { Task, TaskContext } from "../../runtime/task.ts";
+import { longestRunMs, runInput, type SequenceParts, type Totals, totals } from "./parts.ts";
 
 /** Resend takes 100 mails per call. */
 const usualBatchSize = 100;
@@ -31,41 +33,61 @@ const sendInput = runInput.extend({ totals: totals.optional() });
 
 /**
  * Sends what is due, a hundred mails to a call, until nothing is left or time runs out. The database fixes who is in
- * a batch when it is claimed: taken up again after a crash it is the same batch, sent under the same key.
+ * a batch when it is claimed: taken up again after a crash or a wait it is the same batch, sent under the same key.
+ * What cannot be sent in this run's time is left to the next one, with a signal.
  */
 export const sendDue =
   (parts: SequenceParts): Task =>
-  async (input, { execution, remainingMs }) => {
+  async (input, context) => {
     const { scheduledTime, totals: before } = sendInput.parse(input);
     const sofar: Totals = before ?? totals.parse({});
-    while (remainingMs() > reserveMs) {
-      // For a batch to come: one that was claimed before stays as it is.
-      const batchSize = (await parts.flags.isOn("sequence-single-mails")) ? 1 : usualBatchSize;
-      const claim = {
-        p_now: scheduledTime,
-        p_limit: batchSize,
-        p_lease_seconds: leaseSeconds,
-        p_owner: execution,
-        p_except: sofar.parkedBatches,
-      };
-      const batch = await parts.supabase.call("claim_due_sequence_emails", claim, dueMails);
-      const [first] = batch;
-      if (!first) {
-        const short = sofar.failed + sofar.parked;
-        if (short > 0) signal("sequence-short", { ...sofar });
-        return { done: true, totals: sofar, worked: short === 0 };
-      }
-      const result = await deliverBatch(parts, first.batch_id, batch, scheduledTime);
-      sofar.returned += batch.length;
-      sofar.sent += result.sent;
-      sofar.suppressed += result.suppressed;
-      sofar.failed += result.failed;
-      sofar.parked += result.parked;
-      if (result.parked > 0) sofar.parkedBatches.push(first.batch_id);
-      log.info("sequence.progress", { batchId: first.batch_id, ...sofar });
+    try {
+      return await sendBatches(parts, scheduledTime, sofar, context);
+    } catch (error) {
+      const nap = takeNap(error, { now: parts.now, startedMs: context.startedMs, longestRunMs });
+      if (nap) return { done: nap.done, totals: sofar, worked: true, resumeAt: nap.resumeAt };
+      if (restOf(error) === undefined || context.startedMs === undefined) throw error;
+      signal("sequence-short", { ...sofar, ...describeError(error) });
+      return { done: true, totals: sofar, worked: false };
     }
-    return { done: false, totals: sofar, worked: true };
   };
+
+/** Counts what it does in `sofar`, which is right also when it throws. */
+async function sendBatches(
+  parts: SequenceParts,
+  scheduledTime: string,
+  sofar: Totals,
+  { execution, remainingMs }: TaskContext,
+): Promise<Record<string, unknown>> {
+  while (remainingMs() > reserveMs) {
+    // For a batch to come: one that was claimed before stays as it is.
+    const batchSize = (await parts.flags.isOn("sequence-single-mails")) ? 1 : usualBatchSize;
+    const claim = {
+      p_now: scheduledTime,
+      p_limit: batchSize,
+      p_lease_seconds: leaseSeconds,
+      p_owner: execution,
+      p_except: sofar.parkedBatches,
+      p_clock: new Date(parts.now()).toISOString(),
+    };
+    const batch = await parts.supabase.call("claim_due_sequence_emails", claim, dueMails);
+    const [first] = batch;
+    if (!first) {
+      const short = sofar.failed + sofar.parked;
+      if (short > 0) signal("sequence-short", { ...sofar });
+      return { done: true, totals: sofar, worked: short === 0 };
+    }
+    const result = await deliverBatch(parts, first.batch_id, batch, scheduledTime);
+    sofar.returned += batch.length;
+    sofar.sent += result.sent;
+    sofar.suppressed += result.suppressed;
+    sofar.failed += result.failed;
+    sofar.parked += result.parked;
+    if (result.parked > 0) sofar.parkedBatches.push(first.batch_id);
+    log.info("sequence.progress", { batchId: first.batch_id, ...sofar });
+  }
+  return { done: false, totals: sofar, worked: true };
+}
 
 type BatchResult = Pick<Totals, "sent" | "suppressed" | "failed" | "parked">;
 

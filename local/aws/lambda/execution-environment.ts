@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { functionEnvironment, type LambdaFunction } from "./environment-variables.ts";
 import type { InvokeOutcome } from "./invoke.ts";
-import type { ThreadReport, ThreadRequest, ThreadStart } from "./thread-messages.ts";
+import type { ThreadHookModule, ThreadReport, ThreadRequest, ThreadStart } from "./thread-messages.ts";
 
 export interface EnvironmentOptions {
   fn: LambdaFunction;
@@ -10,6 +10,11 @@ export interface EnvironmentOptions {
   /** Lambda gives the init phase 10 s. */
   initTimeoutMs: number;
   onLog(line: string, requestId: string | undefined): void;
+  /** Another file than `execution-thread.ts`, such as the same without types. */
+  threadUrl?: URL;
+  hooks?: ThreadHookModule;
+  /** What the hooks tell. */
+  onHook?(told: unknown): void;
 }
 
 /** One worker thread that serves one request at a time: starting, idle or busy, ended. */
@@ -30,8 +35,9 @@ export function startEnvironment(options: EnvironmentOptions): ExecutionEnvironm
     assetDir: fn.assetDir,
     handler: fn.handler,
     clockBuffer: options.clockBuffer,
+    ...(options.hooks ? { hooks: options.hooks } : {}),
   };
-  const thread = new Worker(new URL("./execution-thread.ts", import.meta.url), {
+  const thread = new Worker(options.threadUrl ?? new URL("./execution-thread.ts", import.meta.url), {
     workerData: start,
     env: functionEnvironment(fn, options.extraEnvironment),
     execArgv: ["--enable-source-maps", "--disable-warning=ExperimentalWarning"],
@@ -64,6 +70,9 @@ export function startEnvironment(options: EnvironmentOptions): ExecutionEnvironm
         break;
       case "log":
         options.onLog(report.line, report.requestId);
+        break;
+      case "hook":
+        options.onHook?.(report.told);
         break;
       case "initFailed":
         settle(report.failure);

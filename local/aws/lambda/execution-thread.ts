@@ -8,7 +8,14 @@ import { isNativeError } from "node:util/types";
 import { parentPort, workerData } from "node:worker_threads";
 import { installClock } from "../../clock.ts";
 import { watchPendingWork } from "./pending-work.ts";
-import type { InvokeFailure, ThreadReport, ThreadRequest, ThreadStart } from "./thread-messages.ts";
+import type {
+  InstallThreadHooks,
+  InvokeFailure,
+  ThreadHooks,
+  ThreadReport,
+  ThreadRequest,
+  ThreadStart,
+} from "./thread-messages.ts";
 
 type Handler = (event: unknown, context: unknown) => unknown;
 
@@ -48,6 +55,17 @@ function captureLines(stream: NodeJS.WriteStream): void {
     if (callback !== undefined) process.nextTick(callback);
     return true;
   };
+}
+
+async function loadHooks(): Promise<ThreadHooks | undefined> {
+  if (!start.hooks) return undefined;
+  const { installHooks }: { installHooks: InstallThreadHooks } = await import(start.hooks.url);
+  const { data } = start.hooks;
+  return installHooks({
+    data,
+    functionName: start.functionName,
+    report: (told) => report({ kind: "hook", told }),
+  });
 }
 
 async function loadHandler(): Promise<Handler> {
@@ -92,12 +110,15 @@ async function run(handler: Handler, request: ThreadRequest): Promise<{ ok: true
     logStreamName: "local",
     memoryLimitInMB: String(start.memoryMb),
   };
+  const event: unknown = JSON.parse(request.event);
+  hooks?.invoked(event);
   let result: unknown;
   try {
-    result = await handler(JSON.parse(request.event), context);
+    result = await handler(event, context);
   } catch (thrown) {
     return failureOf(thrown);
   }
+  hooks?.answering();
   let json: string;
   try {
     json = JSON.stringify(result) ?? "null";
@@ -114,7 +135,8 @@ async function run(handler: Handler, request: ThreadRequest): Promise<{ ok: true
   return { ok: true, json };
 }
 
-installClock(start.clockBuffer);
+const hooks = await loadHooks();
+installClock(start.clockBuffer, hooks?.clockSkewMs);
 resolveSyncHosts();
 captureLines(process.stdout);
 captureLines(process.stderr);

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { checkEnvironment, type LambdaFunction } from "./environment-variables.ts";
 import { type ExecutionEnvironment, startEnvironment } from "./execution-environment.ts";
 import type { Invoke, InvokeOutcome } from "./invoke.ts";
+import type { ThreadHookModule } from "./thread-messages.ts";
 
 /** Lambda's quota for the payload of a synchronous invocation: 6 MB. */
 const MAX_REQUEST_BYTES = 6_291_456;
@@ -19,6 +20,11 @@ export interface LambdaHostOptions {
   accountConcurrency?: number;
   /** Default 10,000, as on Lambda. */
   initTimeoutMs?: number;
+  threadUrl?: URL;
+  /** Loaded into every thread before its bundle. */
+  hooks?: ThreadHookModule;
+  /** What the hooks of a function's thread tell. */
+  onHook?(told: unknown): void;
 }
 
 export interface LambdaHost {
@@ -64,6 +70,9 @@ export function createLambdaHost(options: LambdaHostOptions): LambdaHost {
       clockBuffer: options.clockBuffer,
       initTimeoutMs: options.initTimeoutMs ?? 10_000,
       onLog: (line, requestId) => options.onLog(line, { functionName: pool.fn.name, requestId }),
+      ...(options.threadUrl ? { threadUrl: options.threadUrl } : {}),
+      ...(options.hooks ? { hooks: options.hooks } : {}),
+      onHook: (told) => options.onHook?.(told),
     });
     pool.environments.add(environment);
     running += 1;

@@ -4,7 +4,7 @@ import type { Invoke } from "../lambda/invoke.ts";
 import { isTooLarge, payloadTooLarge } from "./execution-error.ts";
 import { type History, HistoryFullError } from "./execution-history.ts";
 import { LONGEST_TIMER_SECONDS, type PreparedMachine } from "./prepare-machine.ts";
-import { taskHandler } from "./task-handlers.ts";
+import { type Activity, taskHandler } from "./task-handlers.ts";
 
 export type ExecutionOutcome =
   /** `output` is JSON text. */
@@ -14,6 +14,8 @@ export type ExecutionOutcome =
 export interface RunningExecution {
   outcome: Promise<ExecutionOutcome>;
   abort: (reason: { error?: string | undefined; cause?: string | undefined }) => void;
+  /** When a Wait ends, by the station's clock, as long as the execution does nothing but wait; else undefined. */
+  waitsUntilMs: () => number | undefined;
 }
 
 export interface ExecutionIdentity {
@@ -59,6 +61,8 @@ export function runExecution(options: RunOptions): RunningExecution {
     run.abort();
   };
   const fail = (error: unknown) => end(failureOf(error));
+  const timeOut = () => end({ status: "TIMED_OUT", error: "States.Timeout" });
+  const activity: Activity = { working: 0, waits: new Set() };
   const handlers = Object.fromEntries(
     [...machine.taskPlans].map(([name, plan]) => {
       const handler = taskHandler(plan, {
@@ -70,6 +74,9 @@ export function runExecution(options: RunOptions): RunningExecution {
         fail,
         isOver: (scopes) => scopes.some((scope) => failedScopes.has(scope)),
         retryCount: () => retries.get(name) ?? 0,
+        activity,
+        deadlineMs: identity.startMs + (options.timeoutMs ?? Number.POSITIVE_INFINITY),
+        timeOut,
       });
       return [name, async (taskInput: JsonValue) => jsonValue.parse(await handler(taskInput))];
     }),
@@ -83,10 +90,7 @@ export function runExecution(options: RunOptions): RunningExecution {
   const timer =
     options.timeoutMs === undefined
       ? undefined
-      : setTimeout(
-          () => end({ status: "TIMED_OUT", error: "States.Timeout" }),
-          Math.min(options.timeoutMs, LONGEST_TIMER_SECONDS * 1000),
-        );
+      : setTimeout(timeOut, Math.min(options.timeoutMs, LONGEST_TIMER_SECONDS * 1000));
   const recorder = createRecorder(machine, history, { failedScopes, retries });
 
   const watchEvents = async () => {
@@ -115,7 +119,16 @@ export function runExecution(options: RunOptions): RunningExecution {
     recordEnd(history, final);
     return final;
   };
-  return { outcome: settle(), abort: (reason) => end({ status: "ABORTED", ...reason }) };
+  return {
+    outcome: settle(),
+    abort: (reason) => end({ status: "ABORTED", ...reason }),
+    waitsUntilMs: () => {
+      if (activity.working > 0 || activity.waits.size === 0) return undefined;
+      const untilMs = Math.min(...[...activity.waits].map(({ endMs }) => endMs));
+      // Its time has come: it only has not noticed yet.
+      return untilMs > options.now() ? untilMs : undefined;
+    },
+  };
 }
 
 /** What `$$` holds. `Started` stands in for what the interpreter overwrites in `Execution`; paths are rewritten to it. */

@@ -42,6 +42,8 @@ export interface StepFunctions {
   startExecution: (machineArn: string, input: string, name?: string) => Promise<StartedExecution>;
   /** Executions that have not ended, of both types. */
   executionsRunning: () => number;
+  /** Those of them that do nothing but wait: when each goes on, by the station's clock. */
+  waitsUntilMs: () => number[];
   /** Aborts what runs and stops answering. */
   close: () => Promise<void>;
 }
@@ -195,6 +197,7 @@ export async function startStepFunctions(options: StepFunctionsOptions): Promise
     url: service.url,
     startExecution,
     executionsRunning: () => running.size,
+    waitsUntilMs: () => [...running].flatMap((execution) => execution.waitsUntilMs() ?? []),
     close: async () => {
       const stopped = [...running].map((execution) => {
         execution.abort({ cause: "The station is stopping." });

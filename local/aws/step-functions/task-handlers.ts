@@ -20,10 +20,23 @@ export interface TaskSurroundings {
   isOver: (scopes: string[]) => boolean;
   /** Retries of this state since it was entered. */
   retryCount: () => number;
+  activity: Activity;
+  /** When the machine's TimeoutSeconds are over by the station's clock; Infinity when it has none. */
+  deadlineMs: number;
+  /** Ends the execution as timed out. */
+  timeOut: () => void;
+}
+
+/** What an execution does at the moment; nothing of both while it passes from one state to the next. */
+export interface Activity {
+  /** Calls of functions under way. */
+  working: number;
+  /** When each Wait under way is over, by the station's clock. */
+  waits: Set<{ endMs: number }>;
 }
 
 /** How often a Wait looks at the station's clock, which can jump. */
-const WAIT_STEP_MS = 500;
+const WAIT_STEP_MS = 50;
 const serviceInput = z.object({ Payload: z.unknown().default({}) });
 const instant = z.iso.datetime({ offset: true });
 
@@ -45,7 +58,12 @@ export function taskHandler(plan: TaskPlan, around: TaskSurroundings): (input: u
       if (around.signal.aborted || around.isOver(plan.scopes)) throw halted();
       if (plan.kind === "wait") return await wait(plan.wait, input, around);
       const filled = plan.usesRetryCount ? fillRetryCount(input, around.retryCount()) : input;
-      return await callFunction(plan, filled, around, () => timedOut);
+      around.activity.working += 1;
+      try {
+        return await callFunction(plan, filled, around, () => timedOut);
+      } finally {
+        around.activity.working -= 1;
+      }
     } finally {
       clearTimeout(timer);
     }
@@ -118,15 +136,23 @@ function record(around: TaskSurroundings, plan: FunctionPlan, step: string, deta
 
 async function wait(state: Wait, input: unknown, around: TaskSurroundings): Promise<unknown> {
   const startMs = around.now();
-  const endMs = startMs + (waitEndMs(state, input, startMs) - startMs) * around.timeScale;
-  for (let remainingMs = endMs - around.now(); remainingMs > 0; remainingMs = endMs - around.now()) {
-    try {
+  const wantedMs = startMs + (waitEndMs(state, input, startMs) - startMs) * around.timeScale;
+  const endMs = Math.min(wantedMs, around.deadlineMs);
+  const { waits } = around.activity;
+  const entry = { endMs };
+  waits.add(entry);
+  try {
+    for (let remainingMs = endMs - around.now(); remainingMs > 0; remainingMs = endMs - around.now())
       await sleep(Math.min(remainingMs, WAIT_STEP_MS), undefined, { signal: around.signal });
-    } catch {
-      throw halted();
-    }
+  } catch {
+    throw halted();
+  } finally {
+    waits.delete(entry);
   }
-  return input;
+  if (endMs === wantedMs) return input;
+  // The machine's own timer runs in real time and would miss a jump of the clock.
+  around.timeOut();
+  throw halted();
 }
 
 function waitEndMs(state: Wait, input: unknown, startMs: number): number {

@@ -45,9 +45,12 @@ export type Quota = {
 
 /**
  * Mails per UTC day and per UTC month. Both refusals are 429s, but unlike `rate_limit_exceeded` waiting a second
- * does not help.
+ * does not help. `limits` is read each time, so they can change while running.
  */
-export function createQuota(now: () => number, limits: { daily?: number; monthly?: number }): Quota {
+export function createQuota(
+  now: () => number,
+  limits: () => { daily: number | undefined; monthly: number | undefined },
+): Quota {
   let day = "";
   let month = "";
   let usedToday = 0;
@@ -64,10 +67,11 @@ export function createQuota(now: () => number, limits: { daily?: number; monthly
   return {
     spend(mails) {
       turnPage();
-      if (limits.monthly !== undefined && usedThisMonth + mails > limits.monthly) {
+      const { daily, monthly } = limits();
+      if (monthly !== undefined && usedThisMonth + mails > monthly) {
         throw new ResendRefusal("monthly_quota_exceeded", "You have reached your monthly email sending quota.");
       }
-      if (limits.daily !== undefined && usedToday + mails > limits.daily) {
+      if (daily !== undefined && usedToday + mails > daily) {
         throw new ResendRefusal("daily_quota_exceeded", "You have reached your daily email sending quota.");
       }
       usedToday += mails;

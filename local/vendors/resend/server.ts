@@ -47,7 +47,10 @@ export function startResend(options: ResendOptions): Promise<StandIn> {
     store,
     now,
     outbox: createOutbox(store, now),
-    quota: createQuota(now, { daily: options.dailyQuota, monthly: options.monthlyQuota }),
+    quota: createQuota(now, () => ({
+      daily: faults.current().dailyQuota ?? options.dailyQuota,
+      monthly: options.monthlyQuota,
+    })),
     idempotency: createIdempotency(now),
   };
   const limit = () => faults.current().limit ?? options.limit ?? 10;
