@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
 import type { RunningStack } from "../running-stack.ts";
 
-const lookMs = 20;
+const lookMs = 50;
 /** Work passes from one place to the next between two looks. */
 const restingLooks = 3;
 /** Longest real time until nothing moves any more. */

@@ -57,13 +57,15 @@ interface Circumstances {
   networkMs?: number;
   /** Longest time of one operation on the table. */
   tableMs?: number;
+  /** What a function's first calls take in addition, as its connection has to be made. */
+  coldMs?: number;
   /** How late a timer is at most, as on a machine that has other things to do. */
   latenessMs?: number;
 }
 
 /** Functions with real pacers, over a table, a network and a provider that take their time, all of it virtual. */
 export function simulateFunctions(circumstances: Circumstances) {
-  const { seed, networkMs = 20, tableMs = 6, latenessMs = 2 } = circumstances;
+  const { seed, networkMs = 20, tableMs = 6, coldMs = 0, latenessMs = 2 } = circumstances;
   const time = createVirtualTime();
   const random = createSeededRandom(seed);
   const vendor = { limit: circumstances.limit };
@@ -92,6 +94,7 @@ export function simulateFunctions(circumstances: Circumstances) {
   /** One function; dead ones neither get answers nor are called back. */
   const startFunction = () => {
     let dead = false;
+    let isCold = true;
     const whileAlive = <T>(work: Promise<T>) =>
       new Promise<T>((resolve, reject) => {
         work.then(
@@ -117,7 +120,8 @@ export function simulateFunctions(circumstances: Circumstances) {
       const sinceMs = time.now();
       await pacer.acquire(urgency);
       const waitedMs = time.now() - sinceMs;
-      await time.sleep(random() * networkMs);
+      await time.sleep(random() * networkMs + (isCold ? coldMs : 0));
+      isCold = false;
       const { allowed, headers } = provider.take();
       calls.push({ arrivedMs: time.now(), allowed, urgency, waitedMs });
       await time.sleep(1 + random() * networkMs);
