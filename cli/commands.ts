@@ -21,7 +21,7 @@ export const commands: Record<string, Command> = {
   "dlq rehearse": rehearseDeadLetter,
   "dlq redrive": acting.redrive,
   "dlq drop": acting.drop,
-  "dlq log": logOf(["dlq"], "who redrove or dropped what"),
+  "dlq log": logOf(["dlq", "pause", "resume"], "who redrove, dropped or paused what"),
   "ledger list": ledger.list,
   "ledger show": ledger.show,
   "ledger settle": ledger.settle,

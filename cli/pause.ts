@@ -4,6 +4,7 @@ import { physicalName, workerName } from "../lambdas/core/names.ts";
 import { createEventSourceMappings, type EventSourceMapping } from "../lambdas/runtime/event-source-mappings.ts";
 import { createHolds, type PlacedHold } from "../lambdas/runtime/holds.ts";
 import type { QueueName } from "../registry/queues.ts";
+import { audited } from "./audit.ts";
 import { type Command, type Input, queueNamed, readFlags } from "./command.ts";
 import { parseDuration } from "./duration.ts";
 import { OperatorError, UsageError } from "./operator-error.ts";
@@ -27,13 +28,16 @@ message for 14 days. Its backlog's alarms are silent for the first seven days.`,
     const untilMs = flags.for === undefined ? null : target.now() + durationOf(flags.for);
     const reason = [flags.reason ?? "paused", `(${await target.operator()})`].join(" ");
     const holds = createHolds(target);
-    if (!(await holds.place({ queue, untilMs, reason, by: "operator" }))) {
-      const present = await holds.read(queue);
-      console.log(`${queue} is on hold for longer already${present ? `: ${describe(present)}` : ""}.`);
-    } else {
-      console.log(`${queue} is on hold ${untilMs === null ? "until you resume it" : `until ${iso(untilMs)}`}.`);
-    }
-    console.log(await makeSo(target, queue, false));
+    await audited(target, { verb: "pause", given: { queue, ...flags } }, async () => {
+      if (!(await holds.place({ queue, untilMs, reason, by: "operator" }))) {
+        const present = await holds.read(queue);
+        console.log(`${queue} is on hold for longer already${present ? `: ${describe(present)}` : ""}.`);
+      } else {
+        console.log(`${queue} is on hold ${untilMs === null ? "until you resume it" : `until ${iso(untilMs)}`}.`);
+      }
+      console.log(await makeSo(target, queue, false));
+      return { paused: 1 };
+    });
   },
 };
 
@@ -44,10 +48,13 @@ export const resume: Command = {
   async run(target, input) {
     const queue = theQueue(input);
     const holds = createHolds(target);
-    const hold = await holds.read(queue);
-    await holds.lift(queue);
-    console.log(hold ? `Lifted the hold of ${queue}: ${describe(hold)}.` : `${queue} was not on hold.`);
-    console.log(await makeSo(target, queue, true));
+    await audited(target, { verb: "resume", given: { queue } }, async () => {
+      const hold = await holds.read(queue);
+      await holds.lift(queue);
+      console.log(hold ? `Lifted the hold of ${queue}: ${describe(hold)}.` : `${queue} was not on hold.`);
+      console.log(await makeSo(target, queue, true));
+      return { resumed: hold ? 1 : 0 };
+    });
   },
 };
 
