@@ -164,11 +164,13 @@ async function syncContact(
   await record("pending");
   // Until now the segment workflow knew no contact to move, so a change of the score meanwhile had no effect. And nobody
   // knows which engagement segment an existing contact is in: both are the workflow's to find out.
-  const { engagement_score: score } = await supabase.call(
+  const { engagement_score: score, status } = await supabase.call(
     "get_subscription_engagement",
     { p_subscription_id: subscriptionId },
-    z.object({ engagement_score: z.number() }),
+    z.object({ engagement_score: z.number(), status: z.string() }),
   );
+  // Whoever left meanwhile told Resend before it knew the contact, or was overtaken by what was just called.
+  if (status !== "active") await resend.setUnsubscribed(email, true);
   if (mayHaveExisted || segmentForScore(score) !== initial)
     await sender.send(
       "segment-sync",

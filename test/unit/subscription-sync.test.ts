@@ -18,7 +18,15 @@ const refuse = (what: string) => () => {
 };
 
 /** Signs somebody up in the footer, whose first score is 55; answers what was done, in order. */
-async function signUp({ scoreNow, syncFails = false }: { scoreNow: number; syncFails?: boolean }): Promise<string[]> {
+async function signUp({
+  scoreNow,
+  statusNow = "active",
+  syncFails = false,
+}: {
+  scoreNow: number;
+  statusNow?: string;
+  syncFails?: boolean;
+}): Promise<string[]> {
   const done: string[] = [];
   const answers: Record<string, unknown> = {
     subscribe_newsletter: {
@@ -31,7 +39,7 @@ async function signUp({ scoreNow, syncFails = false }: { scoreNow: number; syncF
       engagement_score: scoreNow,
       suppressed: false,
     },
-    get_subscription_engagement: { engagement_score: scoreNow },
+    get_subscription_engagement: { engagement_score: scoreNow, status: statusNow },
   };
   const handle = createSubscriptionHandler({
     supabase: {
@@ -50,7 +58,9 @@ async function signUp({ scoreNow, syncFails = false }: { scoreNow: number; syncF
       sendMail: refuse("a mail"),
       sendMails: refuse("mails"),
       completeContact: refuse("a known contact"),
-      setUnsubscribed: refuse("an opt-out"),
+      async setUnsubscribed(_email, unsubscribed) {
+        done.push(`unsubscribed ${unsubscribed}`);
+      },
       listSegments: refuse("a list"),
       addToSegment: refuse("a move"),
       removeFromSegment: refuse("a move"),
@@ -112,5 +122,15 @@ test("a contact nobody could be told of is not synced, so that the next attempt 
     `create in ${initial}`,
     "record pending",
     "SQS does not answer",
+  ]);
+});
+
+// The opt-out found no contact at Resend, and then the contact was created after all.
+test("whoever leaves while their contact is being created is opted out at Resend too", async () => {
+  expect(await signUp({ scoreNow: 55, statusNow: "unsubscribed" })).toEqual([
+    `create in ${initial}`,
+    "record pending",
+    "unsubscribed true",
+    "record synced",
   ]);
 });
