@@ -102,7 +102,13 @@ export async function startStationProcess(options: StationProcessOptions = {}): 
       ...(options.chaos ? ["--chaos"] : []),
     ],
     {
-      env: { ...environment, TZ: "UTC", ...(options.recordTo ? { STATION_RECORD: options.recordTo } : {}) },
+      env: {
+        ...environment,
+        TZ: "UTC",
+        ...(options.recordTo ? { STATION_RECORD: options.recordTo } : {}),
+        // Functions that die all the time are compiled all the time.
+        ...(options.chaos ? { NODE_COMPILE_CACHE: join(home, "compiled") } : {}),
+      },
       stdio: ["ignore", "inherit", "pipe", "ipc"],
     },
   );

@@ -4,10 +4,10 @@ import { type PacedResult, type PacedRun, runPaced } from "./paced-run.ts";
 
 /** As many calls in hand as use the limit up. The first windows are longer, until the pacer knows the machine. */
 const runs: Record<string, PacedRun> = {
-  "2/s": { limit: 2, seconds: 25, warmUpSeconds: 8, inHand: 4, urgent: true },
-  "5/s": { limit: 5, seconds: 20, warmUpSeconds: 8, inHand: 4, urgent: true },
-  "10/s": { limit: 10, seconds: 20, warmUpSeconds: 8, inHand: 8, urgent: true },
-  "100/s": { limit: 100, seconds: 20, warmUpSeconds: 8, inHand: 16, urgent: true },
+  "2/s": { limit: 2, seconds: 18, warmUpSeconds: 8, inHand: 4, urgent: true },
+  "5/s": { limit: 5, seconds: 18, warmUpSeconds: 8, inHand: 4, urgent: true },
+  "10/s": { limit: 10, seconds: 18, warmUpSeconds: 8, inHand: 8, urgent: true },
+  "100/s": { limit: 100, seconds: 18, warmUpSeconds: 8, inHand: 16, urgent: true },
   "10/s cut to 5/s": { limit: 10, cut: { limit: 5, afterSeconds: 9.3 }, seconds: 15, warmUpSeconds: 6, inHand: 8 },
 };
 

@@ -24,8 +24,9 @@ async function sendOne(): Promise<void> {
   try {
     await resend.acquire(task.urgency);
     report.waits.push({ askedMs, waitedMs: now() - askedMs });
-    const leavesMs = now() + random() * task.jitterMs;
-    await sleep(leavesMs - now());
+    const heldBackMs = random() * task.jitterMs;
+    const leavesMs = now() + heldBackMs;
+    await sleep(heldBackMs);
     report.stallMs = Math.max(report.stallMs, Math.round(now() - leavesMs));
     sent += 1;
     const mail = {

@@ -35,7 +35,7 @@ const steps = {
   "post-attempt": { before: "before-post-attempt", after: "after-post-attempt", crossings: 4 },
   post: { before: "before-post", after: "after-post", crossings: 4 },
   "post-record": { before: "before-post-record", after: "after-post-record", crossings: 4 },
-  edit: { before: "before-edit", after: "after-edit", crossings: 3 },
+  edit: { before: "before-edit", after: "after-edit", crossings: 4 },
   // The database's outbox and the inbox of webhooks.
   "outbox-claim": { before: "before-outbox-claim", after: "after-outbox-claim", crossings: 6 },
   "outbox-complete": { before: "before-outbox-complete", after: "after-outbox-complete", crossings: 6 },

@@ -7,21 +7,18 @@ export type Service = "resend" | "discord" | "site" | "supabase" | "dynamodb" | 
 /** What befalls a call. `lost` and `failed-after` happen after it was carried out, the others instead of it. */
 export type Fault = "none" | "rate429" | "rate5xx" | "reset" | "throttle" | "slow" | "lost" | "failed-after";
 
-/** Every boundary is in focus, with a kill likely, every seventh seed; one that is rarely crossed every third. */
+/** Every boundary is in focus, with a kill likely, every seventh seed. */
 const focusCycle = 7;
-const rareFocusCycle = 3;
-/** Crossed about so often in a seed, a boundary is rarely crossed. */
-const rareCrossings = 4;
 /** Kills that a boundary in focus is to get in a seed, about. */
-const killsInFocus = 1.2;
-/** How much less likely a kill is out of focus. */
-const outOfFocus = 1 / 25;
+const killsInFocus = 0.9;
+/** How much less likely a kill is out of focus; at a boundary that a seed crosses only a few times there is less need for focus. */
+const outOfFocus = { often: 1 / 25, rarely: 1 / 5 };
+/** Crossed about so often in a seed, a boundary is rarely crossed. */
+const rareCrossings = 3;
 /** From its fourth attempt on an item is let through, so that every message can be done before it is dead-lettered. */
 const faultedAttempts = 3;
 
-const isFocus = (seed: number, boundary: Boundary): boolean =>
-  (boundaries.indexOf(boundary) + seed) % (usualCrossings(boundary) <= rareCrossings ? rareFocusCycle : focusCycle) ===
-  0;
+const isFocus = (seed: number, boundary: Boundary): boolean => (boundaries.indexOf(boundary) + seed) % focusCycle === 0;
 
 /** Whether seeds that follow each other put every boundary in focus at least once. */
 export const coversAll = (seeds: number): boolean => seeds >= 2 * focusCycle;
@@ -29,9 +26,10 @@ export const coversAll = (seeds: number): boolean => seeds >= 2 * focusCycle;
 /** A function that is about to cross the boundary with the item for the `attempt`th time (from 0) dies there. */
 export function isKilled(seed: number, boundary: Boundary, item: string, attempt: number): boolean {
   if (attempt > 1) return false;
-  const likely = Math.min(0.6, killsInFocus / usualCrossings(boundary));
-  const likelihood = likely * (isFocus(seed, boundary) ? 1 : outOfFocus) * (attempt === 0 ? 1 : 0.5);
-  return chance(`kill/${seed}/${boundary}/${item}/${attempt}`) < likelihood;
+  const crossings = usualCrossings(boundary);
+  const spread = crossings <= rareCrossings ? outOfFocus.rarely : outOfFocus.often;
+  const likelihood = Math.min(0.6, killsInFocus / crossings) * (isFocus(seed, boundary) ? 1 : spread);
+  return chance(`kill/${seed}/${boundary}/${item}/${attempt}`) < (attempt === 0 ? likelihood : likelihood / 2);
 }
 
 /** Likelihoods of a call, in the order in which they are looked at. */

@@ -15,33 +15,32 @@ export interface MutantResult {
 /** A bug is looked for in so many seeds that could bring it out. */
 const seedsEach = 4;
 
-/** Plays each mutant until the laws notice it. Tells of each as it ends. */
-export async function playMutants(
-  mutants: readonly Mutant[],
-  tell: (result: MutantResult) => void,
-): Promise<MutantResult[]> {
+/** A station whose functions can be switched to each mutant; as long as none is, they are the deployed ones. */
+export async function startMutantPlayer(): Promise<SeedPlayer> {
   const root = join(import.meta.dirname, "../..");
   const folder = await mkdtemp(join(tmpdir(), "flux-mutants-"));
-  let player: SeedPlayer | undefined;
+  const remove = () => rm(folder, { recursive: true, force: true });
   try {
     const assemblyDir = await mutantAssembly(root, await freshAssembly(root, () => undefined), folder);
-    player = await startSeedPlayer({ assemblyDir });
-    const results: MutantResult[] = [];
-    // A station remembers what it has sent: a seed is played on it once.
-    const played = new Set<number>();
-    for (const mutant of mutants) {
-      const result = await playMutant(player, mutant, played);
-      results.push(result);
-      tell(result);
-    }
-    return results;
-  } finally {
-    await player?.stop();
-    await rm(folder, { recursive: true, force: true });
+    const player = await startSeedPlayer({ assemblyDir });
+    return {
+      ...player,
+      stop: async () => {
+        await player.stop();
+        await remove();
+      },
+    };
+  } catch (error) {
+    await remove();
+    throw error;
   }
 }
 
-async function playMutant(player: SeedPlayer, mutant: Mutant, played: Set<number>): Promise<MutantResult> {
+/**
+ * Plays a mutant until the laws notice it, on seeds that suit it and are not among those `played`: a station remembers
+ * what it has sent, so a seed is played on it once.
+ */
+export async function playMutant(player: SeedPlayer, mutant: Mutant, played: Set<number>): Promise<MutantResult> {
   for (let attempt = 0; attempt < seedsEach; attempt += 1) {
     const seed = seedFor(mutant, played);
     if (seed === undefined) break;

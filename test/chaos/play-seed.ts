@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { unsubscribeLink } from "../../lambdas/core/unsubscribe-link.ts";
 import { chance } from "../../local/chaos/hash.ts";
 import { signingFor } from "../flows/signing.ts";
@@ -47,10 +46,12 @@ export async function playSeed(station: ChaosStation, seed: number, mutant = 0):
 
   await Promise.all([subscribeAll(parts), orderMails(parts), changeDirectory(parts)]);
   await station.settle(0);
-  await Promise.all([interact(parts), leave(parts), payForJobs(parts), runWorkflows(parts)]);
+  await Promise.all([interact(parts), leave(parts), changeJobs(parts), payForJobs(parts), runWorkflows(parts)]);
   // Some come back from their visibility timeouts while things still fail.
   await station.settle(2);
-  await startSequence(parts, 5 * dayMs + hourMs);
+  // Runs that died are succeeded, while things still fail.
+  await station.skip(leaseMs);
+  await Promise.all([startDigest(parts), startSequence(parts, 5 * dayMs + hourMs)]);
   await station.settle(1);
   await telling.stop();
 
@@ -150,7 +151,12 @@ async function changeDirectory({ station, callers, plan: { seed, jobs, entries, 
     );
   await poke({ station, callers });
   // Changed while the first message is on its way.
-  await sleep(400);
+  for (const { id } of jobs) await station.sql("update jobs set salary = 'soon to be told' where id = $1", [id]);
+  await poke({ station, callers });
+}
+
+/** What the messages on Discord must follow. */
+async function changeJobs({ station, callers, plan: { jobs } }: Parts): Promise<void> {
   for (const { id, salary } of jobs) await station.sql("update jobs set salary = $2 where id = $1", [id, salary]);
   await poke({ station, callers });
 }

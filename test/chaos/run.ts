@@ -1,6 +1,6 @@
 // The fault sweep: seeds of load under kills and faults, then the laws. `npm run chaos -- --seeds 50 --json`.
 import { parseArgs } from "node:util";
-import { playMutants } from "./mutant-run.ts";
+import { type MutantResult, playMutant, startMutantPlayer } from "./mutant-run.ts";
 import { mutants } from "./mutants.ts";
 import { complaintsOf, explain, reportOf } from "./report.ts";
 import { type SeedResult, startSeedPlayer } from "./sweep.ts";
@@ -51,18 +51,30 @@ async function playLane(left: number[], results: SeedResult[]): Promise<void> {
   }
 }
 
+async function playAllMutants(): Promise<MutantResult[]> {
+  const player = await startMutantPlayer();
+  const played = new Set<number>();
+  const ended: MutantResult[] = [];
+  try {
+    for (const mutant of mutants) {
+      const result = await playMutant(player, mutant, played);
+      ended.push(result);
+      const { caughtBy } = result;
+      const end = caughtBy ? `seed ${caughtBy.seed} noticed (${caughtBy.law}: ${caughtBy.item})` : "NOT NOTICED";
+      say(`mutant "${mutant.name}": ${end}`);
+    }
+  } finally {
+    await player.stop();
+  }
+  return ended;
+}
+
 const results: SeedResult[] = [];
 const left = [...seeds];
 const lanes = Array.from({ length: Math.min(stationsAtOnce, seeds.length) }, () => playLane(left, results));
 await Promise.all(lanes);
 results.sort((one, other) => one.seed - other.seed);
-const caught = values.seed
-  ? []
-  : await playMutants(mutants, ({ name, caughtBy }) =>
-      say(
-        `mutant "${name}": ${caughtBy ? `seed ${caughtBy.seed} noticed (${caughtBy.law}: ${caughtBy.item})` : "NOT NOTICED"}`,
-      ),
-    );
+const caught = values.seed ? [] : await playAllMutants();
 const report = reportOf(results, caught, (performance.now() - startedMs) / 1000);
 const complaints = complaintsOf(report, results);
 for (const complaint of complaints) say(complaint);

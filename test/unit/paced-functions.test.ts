@@ -51,7 +51,7 @@ describe("eight functions with up to 20 ms of network jitter, simulated", () => 
 
   test("learn from the answers when the first calls took long to arrive", async () => {
     for (let seed = 1; seed <= 10; seed += 1) {
-      const simulation = simulateFunctions({ seed, limit: 10, coldMs: 400 });
+      const simulation = simulateFunctions({ seed, limit: 10, coldMs: 200 });
       for (const each of startFunctions(simulation, 8)) each.keepCalling("bulk", 8);
       await simulation.time.pass(20_000);
       expect(refused(simulation.calls), `seed ${seed}`).toBe(0);
