@@ -21,10 +21,12 @@ const refuse = (what: string) => () => {
 async function signUp({
   scoreNow,
   statusNow = "active",
+  suppressed = false,
   syncFails = false,
 }: {
   scoreNow: number;
   statusNow?: string;
+  suppressed?: boolean;
   syncFails?: boolean;
 }): Promise<string[]> {
   const done: string[] = [];
@@ -37,7 +39,7 @@ async function signUp({
       subscribed_at: new Date(nowMs).toISOString(),
       sync_status: "pending",
       engagement_score: scoreNow,
-      suppressed: false,
+      suppressed,
     },
     get_subscription_engagement: { engagement_score: scoreNow, status: statusNow },
   };
@@ -72,7 +74,7 @@ async function signUp({
     ledger: {
       send: async () => ({ outcome: "accepted", providerIds: ["mail-1"] }),
       read: refuse("a look at the ledger"),
-      giveUp: refuse("a mail given up"),
+      giveUp: async () => "suppressed",
       settle: refuse("an event"),
     },
     sender: {
@@ -133,4 +135,9 @@ test("whoever leaves while their contact is being created is opted out at Resend
     "unsubscribed true",
     "record synced",
   ]);
+});
+
+// Its first attempt told Resend that they want mail, and failed before it could see that they had left meanwhile.
+test("a wish that comes back after they left says so at Resend once more", async () => {
+  expect(await signUp({ scoreNow: 55, suppressed: true })).toEqual(["unsubscribed true"]);
 });
