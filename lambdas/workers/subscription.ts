@@ -82,8 +82,9 @@ async function subscribe(parts: SubscriptionParts, wish: Subscribe, message: Env
   );
   if (subscription.suppressed) {
     log.info("subscription.suppressed", { subscriptionId: subscription.subscription_id });
-    // An attempt that failed half-way may have told Resend that they want mail, when they had just left.
-    await parts.resend.setUnsubscribed(subscription.email, true);
+    // An attempt that failed half-way may have told Resend that they want mail, when they had just left. Skipped are those
+    // who were blocked from the start.
+    if (subscription.sync_status !== "skipped") await parts.resend.setUnsubscribed(subscription.email, true);
     return parts.ledger.giveUp(welcomeKey(subscription.subscription_id), "whoever subscribed gets no mail any more");
   }
   const isBeginning = subscription.was_new || subscription.was_resubscribed;
