@@ -3,7 +3,8 @@ import { releaseMessage } from "../core/announcements.ts";
 import { changelogKey } from "../core/ledger-keys.ts";
 import { type Envelope, makeEnvelope, type Payload } from "../core/messages.ts";
 import { InvalidInput, type Settled } from "../core/outcome.ts";
-import { nothing, type SupabaseProvider } from "../providers/supabase.ts";
+import type { SupabaseProvider } from "../providers/supabase.ts";
+import { announceOnChannel, announceOnSite } from "../runtime/announce.ts";
 import { type AnnouncementLedger, createAnnouncementLedger } from "../runtime/announcement-ledger.ts";
 import { queueUrl, station } from "../runtime/configuration.ts";
 import { createMessageSender, type MessageSender } from "../runtime/message-sender.ts";
@@ -36,29 +37,20 @@ const released = z.object({
  * this runs, and the post comes last: it is the only one that cannot be taken back (D-36).
  */
 export function createChangelogNotifyHandler(parts: ChangelogNotifyParts) {
-  const { supabase, sender, discord, ledger, siteUrl, now } = parts;
+  const { supabase, sender, siteUrl, now } = parts;
   return async ({ payload, correlationId }: Envelope<Payload<"changelog-notify">>): Promise<Settled> => {
     const { entry_id: entryId } = payload;
     const entry = await supabase.call("get_changelog_entry", { p_entry_id: entryId }, released.nullable());
     if (!entry) throw new InvalidInput(`There is no changelog entry ${entryId}`);
     if (!entry.published) return "suppressed";
-    await supabase.call(
-      "insert_notification",
-      {
-        p: {
-          id: entryId,
-          type: "announcement",
-          priority: "high",
-          title: entry.title,
-          message: entry.tldr || entry.title,
-          action_label: "Read release notes",
-          action_href: `/changelog/${entry.slug}`,
-          fit: true,
-        },
-        p_now: new Date(now()).toISOString(),
-      },
-      nothing,
-    );
+    await announceOnSite(parts, {
+      id: entryId,
+      priority: "high",
+      title: entry.title,
+      message: entry.tldr || entry.title,
+      action_label: "Read release notes",
+      action_href: `/changelog/${entry.slug}`,
+    });
     const page = { category: "changelog", slug: entry.slug, tags: [] };
     for (const table of ["changelog", "notifications"]) {
       const about = {
@@ -70,14 +62,10 @@ export function createChangelogNotifyHandler(parts: ChangelogNotifyParts) {
       const change = { table, change: "INSERT", current: table === "changelog" ? page : null, former: null } as const;
       await sender.send("revalidation", makeEnvelope("revalidation", change, about));
     }
-    const webhook = await discord("changelog");
-    if (!webhook) return "done";
-    const { outcome } = await ledger.announce({
+    return announceOnChannel(parts, "changelog", {
       key: changelogKey(entryId),
       message: releaseMessage(entry, siteUrl),
-      webhook,
     });
-    return outcome === "parked" ? "parked" : "done";
   };
 }
 

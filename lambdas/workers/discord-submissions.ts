@@ -3,7 +3,8 @@ import { contentMessage, submissionMessage } from "../core/announcements.ts";
 import { contentKey, submissionKey } from "../core/ledger-keys.ts";
 import { type Envelope, makeEnvelope, type Payload } from "../core/messages.ts";
 import type { Settled } from "../core/outcome.ts";
-import { nothing, type SupabaseProvider } from "../providers/supabase.ts";
+import type { SupabaseProvider } from "../providers/supabase.ts";
+import { announceOnChannel, announceOnSite } from "../runtime/announce.ts";
 import { type AnnouncementLedger, createAnnouncementLedger } from "../runtime/announcement-ledger.ts";
 import { queueUrl, station } from "../runtime/configuration.ts";
 import { log } from "../runtime/logger.ts";
@@ -66,7 +67,10 @@ export function createDiscordSubmissionsHandler(parts: DiscordSubmissionsParts) 
     if (!found) return suppressed(submissionId, "deleted");
     if (change === "INSERT") {
       if (!found.announce) return suppressed(submissionId, found.reason);
-      return post(parts, "submissions", submissionKey(submissionId), submissionMessage(found));
+      return announceOnChannel(parts, "submissions", {
+        key: submissionKey(submissionId),
+        message: submissionMessage(found),
+      });
     }
     if (found.status !== "merged") return suppressed(submissionId, `it is ${found.status}`);
     if (!found.content_id) throw new ContentMissing(`The entry of submission ${submissionId} is not there yet`);
@@ -80,28 +84,22 @@ async function announceContent(
   contentId: string,
   correlationId: string,
 ): Promise<Settled> {
-  const { supabase, siteUrl, now } = parts;
+  const { supabase, siteUrl } = parts;
   const found = await supabase.call("get_content_for_announcement", { p_content_id: contentId }, content.nullable());
   if (!found) throw new ContentMissing(`The entry ${contentId} was deleted meanwhile`);
-  await supabase.call(
-    "insert_notification",
-    {
-      p: {
-        id: contentId,
-        type: "announcement",
-        priority: "medium",
-        title: found.title,
-        message: found.description || found.title,
-        action_label: "View content",
-        action_href: `/${found.category}/${found.slug}`,
-        fit: true,
-      },
-      p_now: new Date(now()).toISOString(),
-    },
-    nothing,
-  );
+  await announceOnSite(parts, {
+    id: contentId,
+    priority: "medium",
+    title: found.title,
+    message: found.description || found.title,
+    action_label: "View content",
+    action_href: `/${found.category}/${found.slug}`,
+  });
   await sendFollowUps(parts, contentId, found, correlationId);
-  return post(parts, "announcements", contentKey(contentId), contentMessage(found, siteUrl));
+  return announceOnChannel(parts, "announcements", {
+    key: contentKey(contentId),
+    message: contentMessage(found, siteUrl),
+  });
 }
 
 /** The notifications that are cached, and the picture that is shown where the entry's page is linked. */
@@ -131,18 +129,6 @@ async function sendFollowUps(
     "image-generation",
     makeEnvelope("image-generation", { type: "card", content_id: contentId, params }, about("image-generation")),
   );
-}
-
-async function post(
-  { discord, ledger }: DiscordSubmissionsParts,
-  channel: "submissions" | "announcements",
-  key: string,
-  message: ReturnType<typeof contentMessage>,
-): Promise<Settled> {
-  const webhook = await discord(channel);
-  if (!webhook) return "done";
-  const { outcome } = await ledger.announce({ key, message, webhook });
-  return outcome === "parked" ? "parked" : "done";
 }
 
 function suppressed(submissionId: string, reason: string | null): Settled {
