@@ -2,41 +2,29 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { StopExecutionCommand } from "@aws-sdk/client-sfn";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { breakFunction } from "./broken-function.ts";
+import { addReaders, onceEach, type Readers } from "./readers.ts";
 import { type FlowStation, START_TIMEOUT_MS, startFlowStation, type VendorCall } from "./station.ts";
 import { run, startRun, untilRunEnded } from "./workflow-runs.ts";
 
 /** More than the digest has sent when it takes up its third group: one batch of a hundred, then five. */
-const readers = 620;
+const amount = 620;
 const minuteMs = 60_000;
 
 // Whole runs of workflows, on a machine that does other things too.
 vi.setConfig({ testTimeout: 120_000 });
 
 let station: FlowStation;
+let readers: Readers;
 beforeAll(async () => {
   station = await startFlowStation();
-  await station.sql(
-    `insert into newsletter_subscriptions (email, status, confirmed, consent_given, subscribed_at)
-     select 'reader' || n || '@example.com', 'active', true, true, now() from generate_series(1, $1::integer) n`,
-    [readers],
-  );
+  readers = await addReaders(station, amount);
 }, START_TIMEOUT_MS);
 afterAll(() => station?.stop());
 
-/** How many mails of a week each reader got; every reader is in it. */
-async function mailsPerReader(dates: string): Promise<Map<string, number>> {
-  const counts = new Map(Array.from({ length: readers }, (_, index) => [`reader${index + 1}@example.com`, 0]));
-  for (const { to, html } of await station.outbox())
-    for (const email of html?.includes(dates) ? to : []) counts.set(email, (counts.get(email) ?? 0) + 1);
-  return counts;
-}
-
-const everyoneOnce = new Map(Array.from({ length: readers }, (_, index) => [`reader${index + 1}@example.com`, 1]));
-
-async function untilBatchCalls(amount: number, after: number): Promise<VendorCall[]> {
+async function untilBatchCalls(wanted: number, after: number): Promise<VendorCall[]> {
   for (;;) {
     const calls = (await station.calls("resend", after)).filter(({ path }) => path === "/emails/batch");
-    if (calls.length >= amount) return calls;
+    if (calls.length >= wanted) return calls;
     await sleep(20);
   }
 }
@@ -55,21 +43,21 @@ test("a run that dies half way is gone on with at the cursor, with the same cont
   await mend();
   expect(failed).toMatchObject({ status: "FAILED", error: "DigestFailed" });
   expect(await claimOf("2026-W47")).toMatchObject({ state: "failed", mode: "batch", batches: 6, sent: 600 });
-  expect([...(await mailsPerReader("November 9 - 15, 2026")).values()].filter((count) => count === 1)).toHaveLength(
-    600,
-  );
+  expect(
+    [...(await readers.mailsSaying("November 9 - 15, 2026")).values()].filter((count) => count === 1),
+  ).toHaveLength(600);
 
   await station.sql(
     "update content set title = 'Renamed since' where date_added between '2026-11-09' and '2026-11-15'",
   );
   const ended = await run(station, "digest", { ...wish, mode: "broadcast" });
   expect(ended.end).toBe("Digest Done");
-  expect(await mailsPerReader("November 9 - 15, 2026")).toEqual(everyoneOnce);
+  expect(await readers.mailsSaying("November 9 - 15, 2026")).toEqual(onceEach(readers.emails));
   expect((await station.outbox()).filter(({ html }) => html?.includes("Renamed since"))).toEqual([]);
   expect((await station.outbox()).filter(({ kind }) => kind === "broadcast")).toEqual([]);
   expect(
     await station.sql("select mode, status, recipients, sent, failed from digest_runs where week = '2026-W47'"),
-  ).toEqual([{ mode: "batch", status: "sent", recipients: readers, sent: readers, failed: 0 }]);
+  ).toEqual([{ mode: "batch", status: "sent", recipients: amount, sent: amount, failed: 0 }]);
 });
 
 test("a run that is stopped while nobody knows what Resend took is gone on with after its lease, under the same keys", async () => {
@@ -94,9 +82,9 @@ test("a run that is stopped while nobody knows what Resend took is gone on with 
   await station.advance(21 * minuteMs);
   const again = await lastSeq();
   expect((await run(station, "digest", wish)).end).toBe("Digest Done");
-  expect(await mailsPerReader("November 2 - 8, 2026")).toEqual(everyoneOnce);
+  expect(await readers.mailsSaying("November 2 - 8, 2026")).toEqual(onceEach(readers.emails));
   expect(keysOf(await untilBatchCalls(1, again))).toEqual(expect.arrayContaining(keysOf(unanswered)));
-  expect(await claimOf("2026-W46")).toMatchObject({ state: "sent", sent: readers, failed: 0, parked: 0 });
+  expect(await claimOf("2026-W46")).toMatchObject({ state: "sent", sent: amount, failed: 0, parked: 0 });
 });
 
 test("a Resend that fails for a moment costs the digest nothing", async () => {
@@ -107,6 +95,6 @@ test("a Resend that fails for a moment costs the digest nothing", async () => {
   await station.faults({});
   const ended = await untilRunEnded(station, "digest", name);
   expect(ended.end).toBe("Digest Done");
-  expect(await mailsPerReader("October 26 - November 1, 2026")).toEqual(everyoneOnce);
-  expect(await claimOf("2026-W45")).toMatchObject({ state: "sent", sent: readers });
+  expect(await readers.mailsSaying("October 26 - November 1, 2026")).toEqual(onceEach(readers.emails));
+  expect(await claimOf("2026-W45")).toMatchObject({ state: "sent", sent: amount });
 });

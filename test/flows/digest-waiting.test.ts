@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { StopExecutionCommand } from "@aws-sdk/client-sfn";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { addReaders, onceEach, type Readers } from "./readers.ts";
 import { type FlowStation, START_TIMEOUT_MS, startFlowStation } from "./station.ts";
 import { run, startRun, untilRunEnded } from "./workflow-runs.ts";
 
@@ -9,20 +10,16 @@ const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
 
 /** Seven batches: one that goes ahead, then five at a time. */
-const readers = 620;
-const everyone = Array.from({ length: readers }, (_, index) => `reader${index + 1}@example.com`);
+const amount = 620;
 
 // Whole runs of workflows, on a machine that does other things too.
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 let station: FlowStation;
+let readers: Readers;
 beforeAll(async () => {
   station = await startFlowStation();
-  await station.sql(
-    `insert into newsletter_subscriptions (email, status, confirmed, consent_given, subscribed_at)
-     select email, 'active', true, true, now() from unnest($1::text[]) email`,
-    [everyone],
-  );
+  readers = await addReaders(station, amount);
 }, START_TIMEOUT_MS);
 afterAll(() => station?.stop());
 /** Fast enough to keep the test short. */
@@ -40,14 +37,6 @@ async function advanceToHour(hour: number): Promise<void> {
 async function untilWaiting(): Promise<void> {
   while (!("waiting workflows" in (await station.report()).pending)) await sleep(50);
 }
-/** How many mails of a week each reader got. */
-async function mailsPerReader(dates: string): Promise<Map<string, number>> {
-  const counts = new Map(everyone.map((email) => [email, 0]));
-  for (const { to, html } of await station.outbox())
-    for (const email of html?.includes(dates) ? to : []) counts.set(email, (counts.get(email) ?? 0) + 1);
-  return counts;
-}
-const onceEach = (emails: string[]) => new Map(emails.map((email) => [email, 1]));
 const sendCalls = async (after: number) =>
   (await station.calls("resend", after)).filter(({ path }) => path === "/emails/batch");
 const lastSeq = async () => (await station.calls()).at(-1)?.seq ?? 0;
@@ -73,10 +62,10 @@ test("a quota that is gone costs a digest nothing but the hours until midnight; 
   expect(lease).toBeGreaterThan((await nowMs()) + 10 * minuteMs);
   expect((await run(station, "digest", wish)).end).toBe("Joined");
 
-  const served = [...(await mailsPerReader("November 9 - 15, 2026"))].filter(([, count]) => count === 1);
+  const served = [...(await readers.mailsSaying("November 9 - 15, 2026"))].filter(([, count]) => count === 1);
   expect(served).toHaveLength(200);
   const accepted = new Set(served.map(([email]) => email));
-  const waiting = everyone.filter((email) => !accepted.has(email));
+  const waiting = readers.emails.filter((email) => !accepted.has(email));
   const stored = await Promise.all(
     [0, 1, 2, 3, 4, 5].map((number) => station.item("digest#2026-W47", `batch#00000${number}`)),
   );
@@ -90,10 +79,10 @@ test("a quota that is gone costs a digest nothing but the hours until midnight; 
   await station.advance(20 * minuteMs);
   const ended = await untilRunEnded(station, "digest", name);
   expect(ended.end).toBe("Digest Done");
-  expect(await mailsPerReader("November 9 - 15, 2026")).toEqual(onceEach(everyone).set(left, 0));
+  expect(await readers.mailsSaying("November 9 - 15, 2026")).toEqual(onceEach(readers.emails).set(left, 0));
   expect(
     await station.sql("select status, recipients, sent, suppressed, failed from digest_runs where week = '2026-W47'"),
-  ).toEqual([{ status: "sent", recipients: readers, sent: readers - 1, suppressed: 1, failed: 0 }]);
+  ).toEqual([{ status: "sent", recipients: amount, sent: amount - 1, suppressed: 1, failed: 0 }]);
   await station.sql("update newsletter_subscriptions set status = 'active' where email = $1", [left]);
 });
 
@@ -114,7 +103,7 @@ test("a run that is stopped while it waits is gone on with by the next start aft
   await station.faults(well);
   await station.advance(2 * hourMs);
   expect((await untilRunEnded(station, "digest", name)).end).toBe("Digest Done");
-  expect(await mailsPerReader("November 2 - 8, 2026")).toEqual(onceEach(everyone));
+  expect(await readers.mailsSaying("November 2 - 8, 2026")).toEqual(onceEach(readers.emails));
 });
 
 test.each(["batch", "broadcast"] as const)(
@@ -128,7 +117,8 @@ test.each(["batch", "broadcast"] as const)(
     await station.faults(well);
     await station.advance(10 * minuteMs);
     expect((await untilRunEnded(station, "digest", name)).end).toBe("Digest Done");
-    if (mode === "batch") expect(await mailsPerReader("October 26 - November 1, 2026")).toEqual(onceEach(everyone));
+    if (mode === "batch")
+      expect(await readers.mailsSaying("October 26 - November 1, 2026")).toEqual(onceEach(readers.emails));
     else {
       const broadcasts = await station.vendorState<{ name: string; status: string }>("resend", "broadcasts");
       expect(broadcasts).toMatchObject([{ name: "prod weekly-digest 2026-W44", status: "sent" }]);

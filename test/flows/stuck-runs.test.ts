@@ -7,24 +7,21 @@ import {
 } from "@aws-sdk/client-sfn";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { workflows } from "../../registry/workflows.ts";
+import { addReaders, onceEach, type Readers } from "./readers.ts";
 import { type FlowStation, START_TIMEOUT_MS, startFlowStation, type VendorCall } from "./station.ts";
 import { startRun, untilRunEnded } from "./workflow-runs.ts";
 
 const minuteMs = 60_000;
 const dayMs = 24 * 60 * minuteMs;
-const readers = 130;
 
 // Whole runs of workflows, on a machine that does other things too.
 vi.setConfig({ testTimeout: 120_000 });
 
 let station: FlowStation;
+let readers: Readers;
 beforeAll(async () => {
   station = await startFlowStation();
-  await station.sql(
-    `insert into newsletter_subscriptions (email, status, confirmed, consent_given, subscribed_at)
-     select 'reader' || n || '@example.com', 'active', true, true, now() from generate_series(1, $1::integer) n`,
-    [readers],
-  );
+  readers = await addReaders(station, 130);
 }, START_TIMEOUT_MS);
 afterAll(() => station?.stop());
 
@@ -61,15 +58,9 @@ async function sweepIn(minutes: number): Promise<void> {
   while (((await station.report()).queues["recovery-sweep"]?.done ?? 0) <= before) await sleep(25);
 }
 
-async function mailsOf(emails: string[], about: string): Promise<number[]> {
-  const mails = (await station.outbox()).filter(({ html }) => html?.includes(about));
-  return emails.map((email) => mails.filter(({ to }) => to.includes(email)).length);
-}
-
 /** Milliseconds until 23:00 UTC: a quota that begins anew at midnight is an hour away then. */
 const untilLateEvening = (nowMs: number) => (23 * 60 * minuteMs - (nowMs % dayMs) + dayMs) % dayMs;
 
-const everyReader = Array.from({ length: readers }, (_, index) => `reader${index + 1}@example.com`);
 const keysOf = (calls: VendorCall[]) => calls.map(({ headers }) => headers["idempotency-key"]);
 
 test("a digest that hangs is found after its deadline, stopped, and goes on when its lease is over: every mail is there once", async () => {
@@ -94,7 +85,7 @@ test("a digest that hangs is found after its deadline, stopped, and goes on when
   await station.advance(40 * minuteMs);
   const resumed = `${name}-resumed-1`;
   expect(await untilRunEnded(station, "digest", resumed)).toMatchObject({ status: "SUCCEEDED", end: "Digest Done" });
-  expect(await mailsOf(everyReader, "November 9 - 15, 2026")).toEqual(everyReader.map(() => 1));
+  expect(await readers.mailsSaying("November 9 - 15, 2026")).toEqual(onceEach(readers.emails));
   expect(keysOf(await untilCalls("/emails/batch", again))).toEqual(expect.arrayContaining(keysOf(unanswered)));
 
   await sweepIn(0);
@@ -114,7 +105,7 @@ test("a digest that waits for a quota is left alone however long it takes, and g
   await station.faults({});
   await station.advance(90 * minuteMs);
   expect(await untilRunEnded(station, "digest", name)).toMatchObject({ end: "Digest Done" });
-  expect(await mailsOf(everyReader, "November 2 - 8, 2026")).toEqual(everyReader.map(() => 1));
+  expect(await readers.mailsSaying("November 2 - 8, 2026")).toEqual(onceEach(readers.emails));
 });
 
 test("a sequence that hangs goes on as well, with the very batch it had in hand", async () => {

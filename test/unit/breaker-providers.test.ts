@@ -1,4 +1,3 @@
-import { createServer } from "node:http";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import type { DiscordMessage } from "../../lambdas/core/discord-message.ts";
@@ -9,6 +8,7 @@ import { createSite } from "../../lambdas/providers/site.ts";
 import { createSupabase } from "../../lambdas/providers/supabase.ts";
 import { createTurnstile } from "../../lambdas/providers/turnstile.ts";
 import type { Breaker } from "../../lambdas/runtime/breaker.ts";
+import { startHttpServer } from "./http-server.ts";
 import { createOpenPacer, mailTo } from "./resend-provider.ts";
 
 const message: DiscordMessage = { content: "x", embeds: [], allowed_mentions: { parse: [] } };
@@ -28,7 +28,7 @@ afterEach(async () => {
 
 /** A vendor that answers everything alike; without an answer it hangs up. */
 async function serve(answer?: { status: number; body?: unknown }): Promise<string> {
-  const server = createServer((request, response) => {
+  const server = await startHttpServer((request, response) => {
     calls += 1;
     if (!answer) {
       request.socket.destroy();
@@ -37,14 +37,8 @@ async function serve(answer?: { status: number; body?: unknown }): Promise<strin
     response.writeHead(answer.status, { "content-type": "application/json" });
     response.end(JSON.stringify(answer.body ?? { statusCode: answer.status, name: "n", message: "m", code: "c" }));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  cleanups.push(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return `http://127.0.0.1:${address.port}`;
+  cleanups.push(server.close);
+  return server.url;
 }
 
 /** Lets every call through, notes what it is told, and is open after each failure. */

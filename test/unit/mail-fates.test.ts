@@ -91,3 +91,23 @@ test("what an event of an unknown type proves of a mail is nothing", () => {
   expect(fateOf("email.failed")).toBeUndefined();
   expect(fateOf("constructor")).toBeUndefined();
 });
+
+test("a mail that is no longer wanted, and may have been sent, is parked where somebody sees it", async () => {
+  const unanswered = async () => {
+    throw new ProviderUnavailable("no answer");
+  };
+  await expect(send("given-up/1", unanswered)).rejects.toThrow("no answer");
+  expect(await ledger.giveUp("given-up/1", "they left")).toBe("parked");
+  expect(await ledger.read("given-up/1")).toMatchObject({
+    status: "parked",
+    reason: expect.stringContaining("they left"),
+  });
+});
+
+test("a mail that is decided, or was never tried, stays as it is", async () => {
+  await send("given-up/2", async () => ["mail-2"]);
+  expect(await ledger.giveUp("given-up/2", "they left")).toBe("suppressed");
+  expect(await statusOf("given-up/2")).toBe("accepted");
+  expect(await ledger.giveUp("given-up/3", "they left")).toBe("suppressed");
+  expect(await statusOf("given-up/3")).toBeUndefined();
+});

@@ -1,9 +1,8 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { segmentForScore } from "../../lambdas/core/engagement.ts";
 import type { ResendProvider } from "../../lambdas/providers/resend.ts";
-import { contactProperties } from "../../registry/contact-properties.ts";
 import { config } from "../../station.config.ts";
-import { startResendProvider } from "./resend-provider.ts";
+import { startSegmentVendor } from "./segment-vendor.ts";
 import { createClock } from "./state.ts";
 
 /**
@@ -29,31 +28,9 @@ afterEach(async () => {
 
 test("the original's way leaves a contact in two segments after two changes at once, and in none in between", async () => {
   vi.stubEnv("POWERTOOLS_LOG_LEVEL", "SILENT");
-  const { now } = createClock();
-  const vendor = await startResendProvider({
-    now,
-    seed: {
-      segments: Object.entries(segments).map(([name, id]) => ({ id, name })),
-      properties: Object.entries(contactProperties).map(([key, type]) => ({ key, type })),
-    },
-  });
+  const vendor = await startSegmentVendor(createClock().now, 55);
   cleanups.push(vendor.close);
-  const { resend } = vendor;
-  const contactId =
-    (await resend.createContact({
-      email: "ada@example.com",
-      properties: {
-        signup_source: "footer",
-        copy_type: "none",
-        primary_interest: "general",
-        signup_page: "/",
-        engagement_score: 55,
-        total_copies: 0,
-        last_active: "2026-03-02T09:00:00Z",
-      },
-      topicIds: [],
-      segmentIds: [segments["medium-engagement"]],
-    })) ?? "";
+  const { resend, contactId } = vendor;
   // Both instances have looked before either has changed anything.
   await vendor.setFaults({ latencyMs: 50 });
   await Promise.all([originalSync(resend, contactId, 90), originalSync(resend, contactId, 10)]);

@@ -1,9 +1,10 @@
-import { createServer, type RequestListener } from "node:http";
+import type { RequestListener } from "node:http";
 import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { InvalidInput, PermanentFailure } from "../../lambdas/core/outcome.ts";
 import { createResend } from "../../lambdas/providers/resend.ts";
 import { createSupabase } from "../../lambdas/providers/supabase.ts";
+import { startHttpServer } from "./http-server.ts";
 import { createOpenPacer, startResendProvider } from "./resend-provider.ts";
 import { createClock } from "./state.ts";
 
@@ -16,15 +17,9 @@ beforeAll(() => {
 });
 
 async function serve(answer: RequestListener): Promise<string> {
-  const server = createServer(answer);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  cleanups.push(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  const address = server.address();
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return `http://127.0.0.1:${address.port}`;
+  const server = await startHttpServer(answer);
+  cleanups.push(server.close);
+  return server.url;
 }
 
 const failureOf = (work: Promise<unknown>) =>

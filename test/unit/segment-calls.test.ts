@@ -1,9 +1,8 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { applyChange } from "../../lambdas/tasks/segment-sync/apply-change.ts";
 import { createSegmentStates } from "../../lambdas/tasks/segment-sync/segment-states.ts";
-import { contactProperties } from "../../registry/contact-properties.ts";
 import { config } from "../../station.config.ts";
-import { startResendProvider } from "./resend-provider.ts";
+import { startSegmentVendor } from "./segment-vendor.ts";
 import { createClock, startState } from "./state.ts";
 
 const cleanups: (() => Promise<void>)[] = [];
@@ -34,30 +33,9 @@ test("what is counted of a contact's segments are the calls that Resend answered
   const { now } = createClock();
   const { segments } = config.resend;
   const state = await startState();
-  const vendor = await startResendProvider({
-    now,
-    seed: {
-      segments: Object.entries(segments).map(([name, id]) => ({ id, name })),
-      properties: Object.entries(contactProperties).map(([key, type]) => ({ key, type })),
-    },
-  });
+  const vendor = await startSegmentVendor(now, 80);
   cleanups.push(state.close, vendor.close);
-  const { resend } = vendor;
-  const contactId =
-    (await resend.createContact({
-      email: "ada@example.com",
-      properties: {
-        signup_source: "footer",
-        copy_type: "none",
-        primary_interest: "general",
-        signup_page: "/",
-        engagement_score: 80,
-        total_copies: 0,
-        last_active: "2026-03-02T09:00:00Z",
-      },
-      topicIds: [],
-      segmentIds: [segments["medium-engagement"]],
-    })) ?? "";
+  const { resend, contactId } = vendor;
   const states = createSegmentStates({ table: state.open(now), now });
   const subscriptionId = crypto.randomUUID();
   await states.markClean(subscriptionId, "medium-engagement");
