@@ -4,6 +4,7 @@ import type { SQSRecord } from "aws-lambda";
 import { build } from "esbuild";
 import { Hono } from "hono";
 import { z } from "zod";
+import type { LambdaHostOptions } from "../aws/lambda/lambda-host.ts";
 import type { ThreadHookModule } from "../aws/lambda/thread-messages.ts";
 import type { Clock } from "../clock.ts";
 import type { RunningStack } from "../running-stack.ts";
@@ -14,7 +15,10 @@ import { settle } from "./settle.ts";
 
 /** What a running stack is given to fail by. */
 export interface StackDisturbance {
-  lambda: { threadUrl: URL; hooks: ThreadHookModule; onHook(told: unknown): void; accountConcurrency: number };
+  lambda: Pick<LambdaHostOptions, "threadUrl" | "functionConcurrency" | "accountConcurrency"> & {
+    hooks: ThreadHookModule;
+    onHook(told: unknown): void;
+  };
   repetitionOf(record: SQSRecord, queueName: string): Repetition;
 }
 
@@ -66,7 +70,8 @@ export async function createChaos(home: string): Promise<Chaos> {
         onHook: (told) => {
           events.push(told);
         },
-        // Every message may be delivered twice at the same time, and all functions are busy at once.
+        functionConcurrency: 3,
+        // All functions are busy at once.
         accountConcurrency: 100,
       },
       repetitionOf(record, queueName) {

@@ -11,10 +11,11 @@ export type Fault = "none" | "rate429" | "rate5xx" | "reset" | "throttle" | "slo
 const focusCycle = 7;
 /** Kills that a boundary in focus is to get in a seed, about. */
 const killsInFocus = 0.9;
-/** How much less likely a kill is out of focus; at a boundary that a seed crosses only a few times there is less need for focus. */
-const outOfFocus = { often: 1 / 25, rarely: 1 / 5 };
-/** Crossed about so often in a seed, a boundary is rarely crossed. */
-const rareCrossings = 3;
+/** How much less likely a kill is out of focus: the less, the rarer a seed crosses the boundary at all. */
+const outOfFocus = (crossings: number): number => {
+  if (crossings < 1) return 1 / 2.5;
+  return crossings <= 3 ? 1 / 5 : 1 / 25;
+};
 /** From its fourth attempt on an item is let through, so that every message can be done before it is dead-lettered. */
 const faultedAttempts = 3;
 
@@ -27,8 +28,7 @@ export const coversAll = (seeds: number): boolean => seeds >= 2 * focusCycle;
 export function isKilled(seed: number, boundary: Boundary, item: string, attempt: number): boolean {
   if (attempt > 1) return false;
   const crossings = usualCrossings(boundary);
-  const spread = crossings <= rareCrossings ? outOfFocus.rarely : outOfFocus.often;
-  const likelihood = Math.min(0.6, killsInFocus / crossings) * (isFocus(seed, boundary) ? 1 : spread);
+  const likelihood = Math.min(0.6, killsInFocus / crossings) * (isFocus(seed, boundary) ? 1 : outOfFocus(crossings));
   return chance(`kill/${seed}/${boundary}/${item}/${attempt}`) < (attempt === 0 ? likelihood : likelihood / 2);
 }
 

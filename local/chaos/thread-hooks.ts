@@ -17,6 +17,8 @@ export const installHooks: InstallThreadHooks = ({ data, functionName, report })
   if (!(buffer instanceof SharedArrayBuffer)) throw new Error("The chaos hooks need the memory that threads share.");
   const memory = chaosMemory(buffer);
   memory.noteColdStart();
+  // Functions start all the time, and a map takes a fifth of a start.
+  process.setSourceMapsEnabled(false);
   const tell = (event: ChaosEvent) => report(event);
   const disturbances = createDisturbances({
     memory,

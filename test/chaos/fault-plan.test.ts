@@ -46,7 +46,7 @@ describe("The plan of a seed", () => {
     expect(coversAll(seeds.length)).toBe(true);
     for (const boundary of boundaries)
       expect(
-        seeds.some((seed) => share((item) => isKilled(seed, boundary, item, 0)) > 0.01),
+        seeds.some((seed) => share((item) => isKilled(seed, boundary, item, 0)) > 0.004),
         boundary,
       ).toBe(true);
   });

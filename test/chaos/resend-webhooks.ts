@@ -38,7 +38,7 @@ function eventsOf(seed: number, { to, tags }: AcceptedMail): { type: string; bou
   if (fate < 0.06) return [{ type: "email.bounced", bounceType: "Permanent" }];
   if (fate < 0.12) return [plain("email.delivered"), plain("email.complained")];
   return [
-    plain("email.sent"),
+    ...(dice("sent") < 0.3 ? [plain("email.sent")] : []),
     plain("email.delivered"),
     ...(dice("opened") < 0.4 ? [plain("email.opened")] : []),
     ...(dice("clicked") < 0.15 ? [plain("email.clicked")] : []),
@@ -65,7 +65,7 @@ async function acceptedMails(station: ChaosStation, seed: number): Promise<Accep
   });
 }
 
-const lookMs = 120;
+const lookMs = 300;
 const heldBack = 0.25;
 const toldTwice = 0.25;
 
@@ -76,8 +76,7 @@ export function createResendWebhooks(station: ChaosStation, callers: Callers, se
   const seen = new Set<string>();
   const happened: ChaosEvent[] = [];
 
-  const deliver = async (mail: AcceptedMail, event: ToldEvent) => {
-    const { now: firstMs } = await station.events(happened.length);
+  const deliver = async (mail: AcceptedMail, event: ToldEvent, firstMs: number) => {
     const body = JSON.stringify({
       type: event.type,
       created_at: new Date(firstMs).toISOString(),
@@ -101,7 +100,7 @@ export function createResendWebhooks(station: ChaosStation, callers: Callers, se
     for (let time = 0; time < times; time += 1) await callers.offer("/resend-events", request);
   };
 
-  const noteMail = (mail: AcceptedMail): (() => Promise<void>)[] => {
+  const noteMail = (mail: AcceptedMail, nowMs: number): (() => Promise<void>)[] => {
     const kind = `${mail.tags.type ?? ""}${mail.tags.step ?? ""}${mail.tags.ledger ?? ""}`;
     return eventsOf(seed, mail).flatMap(({ type, bounceType }) => {
       const id = `msg_s${seed}_${hash32(`${mail.to}/${kind}`)}_${type}`;
@@ -109,7 +108,7 @@ export function createResendWebhooks(station: ChaosStation, callers: Callers, se
       seen.add(id);
       const event: ToldEvent = { id, type, to: mail.to, bounceType };
       told.push(event);
-      const work = () => deliver(mail, event);
+      const work = () => deliver(mail, event, nowMs);
       if (chance(`held/${id}`) >= heldBack) return [work];
       held.push(work);
       return [];
@@ -117,10 +116,10 @@ export function createResendWebhooks(station: ChaosStation, callers: Callers, se
   };
 
   const tell = async () => {
-    const { events } = await station.events(happened.length);
+    const { events, now } = await station.events(happened.length);
     happened.push(...events);
     const mails = events.flatMap((event) => (event.kind === "accepted" ? event.mails : []));
-    const work = mails.flatMap(noteMail);
+    const work = mails.flatMap((mail) => noteMail(mail, now));
     // Reversed: what happened last is told first.
     await Promise.all(work.reverse().map((deliverOne) => deliverOne()));
   };
@@ -132,7 +131,9 @@ export function createResendWebhooks(station: ChaosStation, callers: Callers, se
     async tellRest() {
       await tell();
       // A function may have died by another message's fault while Resend took this one's mail: only Resend knows.
-      await Promise.all((await acceptedMails(station, seed)).flatMap(noteMail).map((deliverOne) => deliverOne()));
+      const { now } = await station.events(happened.length);
+      const untold = (await acceptedMails(station, seed)).flatMap((mail) => noteMail(mail, now));
+      await Promise.all(untold.map((deliverOne) => deliverOne()));
       for (const work of held.splice(0)) await work();
     },
     start() {

@@ -70,8 +70,8 @@ export function seedPlan(seed: number): SeedPlan {
   const numbers = (length: number) => Array.from({ length }, (_, index) => index);
   return {
     seed,
-    readers: numbers(12).map((index) => readerOf(seed, index, dice)),
-    ordered: numbers(8).map((index) => orderOf(seed, index)),
+    readers: numbers(6).map((index) => readerOf(seed, index, dice)),
+    ordered: numbers(4).map((index) => orderOf(seed, index)),
     jobs: numbers(4).map((index) => ({
       id: uuidOf(`s${seed}/job/${index}`),
       slug: `s${seed}-job-${index}`,
@@ -91,13 +91,14 @@ export function seedPlan(seed: number): SeedPlan {
 
 function readerOf(seed: number, index: number, dice: (what: string) => number): Reader {
   const email = `s${seed}r${index}@example.com`;
-  const leaves = dice(`${email}/leaves`) < 0.15;
+  // One at least stays, and is interested.
+  const leaves = index > 0 && dice(`${email}/leaves`) < 0.15;
   return {
     email,
     id: uuidOf(email),
     userId: uuidOf(`user/${email}`),
     source: (["footer", "inline", "post_copy"] as const)[index % 3] ?? "footer",
-    copies: !leaves && dice(`${email}/copies`) < 0.5 ? 2 : 0,
+    copies: index === 0 || (!leaves && dice(`${email}/copies`) < 0.5) ? 2 : 0,
     leaves,
   };
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setFlagsFromString } from "node:v8";
 import { checkEnvironment, type LambdaFunction } from "./environment-variables.ts";
 import { type ExecutionEnvironment, startEnvironment } from "./execution-environment.ts";
 import type { Invoke, InvokeOutcome } from "./invoke.ts";
@@ -45,6 +46,12 @@ interface Pool {
   /** Free and warm, the last used at the end. */
   idle: ExecutionEnvironment[];
 }
+
+/**
+ * A bundle of a megabyte leaves so much behind while it loads. From V8's own beginning, 1 MB, a cold start collects
+ * garbage a dozen times: 25 % more processor time.
+ */
+setFlagsFromString("--min-semi-space-size=16");
 
 /** Runs functions in worker threads of this process. Throws when a function's environment is one Lambda would refuse. */
 export function createLambdaHost(options: LambdaHostOptions): LambdaHost {
