@@ -6,7 +6,7 @@ import { complaintsOf, explain, reportOf } from "./report.ts";
 import { type SeedResult, startSeedPlayer } from "./sweep.ts";
 
 const usualSeeds = 50;
-/** Stations side by side: much of a seed is waiting. On two cores a fourth one only takes from the others. */
+/** Stations side by side: much of a seed is waiting. Three keep two cores busy. */
 const stationsAtOnce = 3;
 
 const { values } = parseArgs({

