@@ -3,7 +3,7 @@ import type { Scheduler } from "./aws/scheduler.ts";
 import type { Clock } from "./clock.ts";
 import type { RunningStack } from "./running-stack.ts";
 
-/** Longest real time that one stop of an advance may take to become quiet. */
+/** Longest real time in which one stop of an advance gets nothing done. */
 const patienceMs = 120_000;
 /** Two looks this far apart must both find nothing, since work passes from one place to the next. */
 const lookMs = 25;
@@ -21,25 +21,42 @@ export async function untilQuiet(stack: RunningStack, waitMs = patienceMs): Prom
     const pending = await stack.pending();
     quietLooks = Object.keys(pending).length === 0 ? quietLooks + 1 : 0;
     if (quietLooks >= 3) return;
+    if (performance.now() > deadline)
+      throw new NotQuiet(`After ${waitMs / 1000} s there is still work: ${inWords(pending)}.`);
+    await sleep(lookMs);
+  }
+}
+
+/**
+ * Waits until nothing happens any more unless time goes by; answers when the next message is due, if one waits. Takes
+ * as long as there is less to do after each `patienceMs` than before: thousands of messages may be due at once.
+ */
+export async function untilResting(
+  stack: Pick<RunningStack, "resting" | "pending">,
+  patienceMs: number,
+): Promise<number | undefined> {
+  let deadline = performance.now() + patienceMs;
+  let least = amountOf(await stack.pending());
+  for (let looks = 0; ; ) {
+    const rest = await stack.resting();
+    looks = rest ? looks + 1 : 0;
+    if (rest && looks >= 3) return rest.dueMs;
     if (performance.now() > deadline) {
-      const left = Object.entries(pending).map(([what, amount]) => `${amount} ${what}`);
-      throw new NotQuiet(`After ${waitMs / 1000} s there is still work: ${left.join(", ")}.`);
+      const pending = await stack.pending();
+      if (amountOf(pending) >= least)
+        throw new NotQuiet(`For ${patienceMs / 1000} s the work did not become less: ${inWords(pending)}.`);
+      least = amountOf(pending);
+      deadline = performance.now() + patienceMs;
     }
     await sleep(lookMs);
   }
 }
 
-/** Waits until nothing happens any more unless time goes by; answers when the next message is due, if one waits. */
-async function untilResting(stack: RunningStack): Promise<number | undefined> {
-  const deadline = performance.now() + patienceMs;
-  for (let looks = 0; ; ) {
-    const rest = await stack.resting();
-    looks = rest ? looks + 1 : 0;
-    if (rest && looks >= 3) return rest.dueMs;
-    if (performance.now() > deadline) return untilQuiet(stack, 0).then(() => undefined);
-    await sleep(lookMs);
-  }
-}
+const amountOf = (pending: Record<string, number>) => Object.values(pending).reduce((sum, amount) => sum + amount, 0);
+const inWords = (pending: Record<string, number>) =>
+  Object.entries(pending)
+    .map(([what, amount]) => `${amount} ${what}`)
+    .join(", ");
 
 /** What is due within this is waited for together: thousands of messages would be as many stops. SQS counts in seconds. */
 const dueResolutionMs = 1000;
@@ -84,7 +101,7 @@ export async function advance({ clock, stack }: { clock: Clock; stack: RunningSt
 
   const fired: string[] = [];
   for (;;) {
-    const dueMs = (await untilResting(stack)) ?? Number.POSITIVE_INFINITY;
+    const dueMs = (await untilResting(stack, patienceMs)) ?? Number.POSITIVE_INFINITY;
     const scheduledMs = scheduler.nextOccurrence(clock.now(), stops)?.atMs ?? Number.POSITIVE_INFINITY;
     const stopMs = Math.min(Math.ceil(dueMs / dueResolutionMs) * dueResolutionMs, scheduledMs, endMs);
     clock.advance(Math.max(0, Math.ceil(stopMs - clock.now())));

@@ -1,5 +1,5 @@
-import { expect, test } from "vitest";
-import { advance } from "../../local/advance.ts";
+import { describe, expect, test } from "vitest";
+import { advance, untilResting } from "../../local/advance.ts";
 import { createScheduler, type Schedule, scheduleKind } from "../../local/aws/scheduler.ts";
 import type { Clock } from "../../local/clock.ts";
 import type { RunningStack } from "../../local/running-stack.ts";
@@ -39,6 +39,7 @@ function stationOf(schedules: Schedule[], dueMs: number[] = []) {
   const stack = {
     scheduler,
     resting: async () => ({ dueMs: dueMs.find((due) => due > nowMs) }),
+    pending: async () => ({}),
   } as unknown as RunningStack;
   return { deliveries, advance: (ms: number) => advance({ clock: clock as Clock, stack }, ms) };
 }
@@ -79,4 +80,26 @@ test("a disabled sweep is not fired", async () => {
   const station = stationOf([schedule("sweep", "cron(* * * * ? *)", { State: "DISABLED" })]);
   await station.advance(hourMs);
   expect(station.deliveries).toEqual([]);
+});
+
+describe("a stop of an advance", () => {
+  const running = (pending: () => number) => ({
+    pending: async () => ({ "messages on prod-flux-email": pending() }),
+    resting: async () => (pending() === 0 ? { dueMs: undefined } : undefined),
+  });
+
+  test("takes as long as the work becomes less", async () => {
+    const startedMs = performance.now();
+    const left = () => Math.max(0, 4 - Math.floor((performance.now() - startedMs) / 50));
+    await untilResting(running(left), 80);
+    expect(performance.now() - startedMs).toBeGreaterThan(190);
+  });
+
+  test("ends with what is left when nothing gets done", async () => {
+    const waiting = untilResting(
+      running(() => 7),
+      40,
+    );
+    await expect(waiting).rejects.toThrow(/did not become less: 7 messages on prod-flux-email/);
+  });
 });
