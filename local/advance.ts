@@ -3,7 +3,7 @@ import type { Scheduler } from "./aws/scheduler.ts";
 import type { Clock } from "./clock.ts";
 import type { RunningStack } from "./running-stack.ts";
 
-/** Longest real time in which one stop of an advance gets nothing done. */
+/** Longest real time to become quiet, and longest in which the work of one stop of an advance does not become less. */
 const patienceMs = 120_000;
 /** Two looks this far apart must both find nothing, since work passes from one place to the next. */
 const lookMs = 25;
@@ -29,13 +29,13 @@ export async function untilQuiet(stack: RunningStack, waitMs = patienceMs): Prom
 
 /**
  * Waits until nothing happens any more unless time goes by; answers when the next message is due, if one waits. Takes
- * as long as there is less to do after each `patienceMs` than before: thousands of messages may be due at once.
+ * as long as there is less to do after each `stepMs` than before: thousands of messages may be due at once.
  */
 export async function untilResting(
   stack: Pick<RunningStack, "resting" | "pending">,
-  patienceMs: number,
+  stepMs = patienceMs,
 ): Promise<number | undefined> {
-  let deadline = performance.now() + patienceMs;
+  let deadline = performance.now() + stepMs;
   let least = amountOf(await stack.pending());
   for (let looks = 0; ; ) {
     const rest = await stack.resting();
@@ -44,9 +44,9 @@ export async function untilResting(
     if (performance.now() > deadline) {
       const pending = await stack.pending();
       if (amountOf(pending) >= least)
-        throw new NotQuiet(`For ${patienceMs / 1000} s the work did not become less: ${inWords(pending)}.`);
+        throw new NotQuiet(`For ${stepMs / 1000} s the work did not become less: ${inWords(pending)}.`);
       least = amountOf(pending);
-      deadline = performance.now() + patienceMs;
+      deadline = performance.now() + stepMs;
     }
     await sleep(lookMs);
   }
@@ -65,7 +65,7 @@ const dueResolutionMs = 1000;
 const shortestStopMs = 3_600_000;
 
 /** Schedules that look for work every few minutes: a week of theirs would be thousands of stops at which nothing happens. */
-function sweepsOf({ enabled, nextOccurrence }: Scheduler, nowMs: number): string[] {
+export function sweepsOf({ enabled, nextOccurrence }: Scheduler, nowMs: number): string[] {
   return enabled().filter((name) => {
     const first = nextOccurrence(nowMs, [name]);
     const second = first && nextOccurrence(first.atMs, [name]);
@@ -101,7 +101,7 @@ export async function advance({ clock, stack }: { clock: Clock; stack: RunningSt
 
   const fired: string[] = [];
   for (;;) {
-    const dueMs = (await untilResting(stack, patienceMs)) ?? Number.POSITIVE_INFINITY;
+    const dueMs = (await untilResting(stack)) ?? Number.POSITIVE_INFINITY;
     const scheduledMs = scheduler.nextOccurrence(clock.now(), stops)?.atMs ?? Number.POSITIVE_INFINITY;
     const stopMs = Math.min(Math.ceil(dueMs / dueResolutionMs) * dueResolutionMs, scheduledMs, endMs);
     clock.advance(Math.max(0, Math.ceil(stopMs - clock.now())));

@@ -70,6 +70,7 @@ export async function createChaos(home: string): Promise<Chaos> {
         onHook: (told) => {
           events.push(told);
         },
+        // Three batches of messages meet often enough, and each further thread is a cold start.
         functionConcurrency: 3,
         // All functions are busy at once.
         accountConcurrency: 100,

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { sweepsOf } from "../advance.ts";
 import type { Clock } from "../clock.ts";
 import type { RunningStack } from "../running-stack.ts";
 
@@ -9,12 +10,11 @@ const restingLooks = 3;
 const patienceMs = 120_000;
 /** Messages that wait for times so close to each other are let go at once. */
 const strideMs = 120_000;
-/** A schedule that comes round sooner than this looks for work, and is fired after each stride. */
-const sweepPeriodMs = 3_600_000;
 
 /**
  * Lets the station come to rest, and lets time go by in large strides as long as messages wait for it, at most `rounds`
- * times. Answers what is left. Daily and weekly schedules are passed over: the sweep starts those runs itself.
+ * times. Answers what is left. After each stride the schedules that look for work are fired; daily and weekly ones are
+ * passed over: the sweep of faults starts those runs itself.
  */
 export async function settle(
   { clock, stack }: { clock: Clock; stack: RunningStack },
@@ -26,18 +26,10 @@ export async function settle(
     const dueMs = (await stack.resting())?.dueMs ?? clock.now();
     clock.advance(Math.max(strideMs, Math.ceil(dueMs - clock.now())));
     stack.scheduler.skipTo(clock.now());
-    for (const name of sweepsOf(stack, clock.now())) await stack.scheduler.fire(name, clock.now());
+    for (const name of sweepsOf(stack.scheduler, clock.now())) await stack.scheduler.fire(name, clock.now());
     await untilResting(stack);
   }
   return stack.pending();
-}
-
-function sweepsOf({ scheduler: { enabled, nextOccurrence } }: RunningStack, nowMs: number): string[] {
-  return enabled().filter((name) => {
-    const first = nextOccurrence(nowMs, [name]);
-    const second = first && nextOccurrence(first.atMs, [name]);
-    return first !== undefined && second !== undefined && second.atMs - first.atMs < sweepPeriodMs;
-  });
 }
 
 async function untilResting(stack: RunningStack): Promise<void> {

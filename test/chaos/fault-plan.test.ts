@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { boundaries } from "../../local/chaos/boundaries.ts";
+import { boundaries, usualCrossings } from "../../local/chaos/boundaries.ts";
 import { classifyCall, type OutgoingCall } from "../../local/chaos/classify-call.ts";
 import { createDisturbances } from "../../local/chaos/disturbances.ts";
 import { clockSkewMs, coversAll, faultOf, isKilled, repetitionOf } from "../../local/chaos/fault-plan.ts";
@@ -46,7 +46,7 @@ describe("The plan of a seed", () => {
     expect(coversAll(seeds.length)).toBe(true);
     for (const boundary of boundaries)
       expect(
-        seeds.some((seed) => share((item) => isKilled(seed, boundary, item, 0)) > 0.004),
+        seeds.some((seed) => share((item) => isKilled(seed, boundary, item, 0)) * usualCrossings(boundary) > 0.2),
         boundary,
       ).toBe(true);
   });
